@@ -1,0 +1,198 @@
+"""Reading and writing files: strict YAML, canonical JSON, hashes, and writes that are whole or absent."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmark.errors import InfrastructureError, InputError
+
+MAX_YAML = 64 * 1024
+
+
+class Strict(BaseModel):
+    """Base of everything a user may write: unknown keys are errors, values cannot change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML without aliases (no YAML bombs) and without repeated keys."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.get_mark()
+            raise yaml.MarkedYAMLError(problem="aliases (*name) are not allowed", problem_mark=mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[object] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, str | int | float | bool):
+                raise yaml.MarkedYAMLError(problem="a key must be a plain value", problem_mark=key_node.start_mark)
+            if key in seen:
+                raise yaml.MarkedYAMLError(problem=f"key {key!r} twice", problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path, model: type[ModelT]) -> ModelT:
+    """Read one YAML file into a pydantic model.
+
+    Raises:
+        InputError: for a missing, huge, broken or invalid file; names the first wrong field.
+    """
+    text = read_text(path, MAX_YAML)
+    try:
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader, made stricter)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}" if mark else None
+        raise InputError(f"not valid YAML: {getattr(error, 'problem', error)}", file=path, field=line) from error
+    except (RecursionError, ValueError) as error:
+        raise InputError("not valid YAML: nested too deeply or a bad value", file=path) from error
+    if not isinstance(data, dict):
+        raise InputError("must be a mapping of keys to values", file=path, found=type(data).__name__)
+    return validate(data, model, path)
+
+
+def validate(data: object, model: type[ModelT], where: Path | str) -> ModelT:
+    """Validate plain data; the first error becomes one `InputError`."""
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or None
+        if first["type"] == "extra_forbidden":
+            parent: Any = model
+            for part in first["loc"][:-1]:
+                info = getattr(parent, "model_fields", {}).get(str(part))
+                parent = next(
+                    (t for t in (getattr(info, "annotation", None), *getattr(info.annotation, "__args__", ()))
+                     if isinstance(t, type) and issubclass(t, BaseModel)), None) if info else None
+            allowed = sorted(getattr(parent, "model_fields", {})) or None
+            raise InputError("unknown key", file=where, field=field, allowed=allowed) from error
+        found = None if first["type"] == "missing" else first["input"]
+        problem = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "missing":
+            problem = "this key is required"
+        raise InputError(problem[0].lower() + problem[1:], file=where, field=field, found=found) from error
+
+
+def read_text(path: Path, limit: int) -> str:
+    """Text of a small UTF-8 file.
+
+    Raises:
+        InputError: when it is missing, not a regular file, over `limit` bytes or not UTF-8.
+    """
+    if not path.is_file():
+        raise InputError("no such file", file=path)
+    size = path.stat().st_size
+    if size > limit:
+        raise InputError("file is too large", file=path, found=f"{size:,} bytes", allowed=f"at most {limit:,} bytes")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError("not UTF-8 text", file=path) from error
+
+
+def canonical(data: object) -> str:
+    """The one JSON text of some data: sorted keys, no spaces, no NaN."""
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(data: object) -> str:
+    """SHA-256 of the canonical JSON text (64 hex digits)."""
+    return hashlib.sha256(canonical(data).encode()).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of a file's bytes (64 hex digits)."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames within a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn a full, read-only or failing disk into an `InfrastructureError` that names the path."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InfrastructureError(f"{path}: the disk is full; free some space and run the same command again") from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO):
+            raise InfrastructureError(f"{path}: cannot write: {error.strerror}") from error
+        raise
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for writing that appears under its name only when whole, and synced.
+
+    Raises:
+        InfrastructureError: when the disk is full or not writable; nothing is left behind.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+            sync_folder(path.parent)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def write_array(file: IO[bytes], array: npt.NDArray[Any]) -> None:
+    """Write an array in NumPy's own format (version 1.0, never pickled).
+
+    Unlike `numpy.save` this fails with the system's own error when the disk is full; NumPy raises one
+    without a number, which cannot be told from a fault of the model.
+    """
+    whole = np.ascontiguousarray(array)
+    if whole.dtype.hasobject:
+        raise ValueError("an array of objects cannot be written")
+    np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(whole))
+    file.write(whole.tobytes())
+
+
+def save_array(path: Path, array: npt.NDArray[Any]) -> None:
+    """Write an array to a file of its own."""
+    with path.open("wb") as file:
+        write_array(file, array)
+
+
+def write_json(path: Path, data: object) -> None:
+    """Write readable JSON, atomically."""
+    with atomic(path) as file:
+        file.write((json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False) + "\n").encode())
