@@ -1,0 +1,159 @@
+"""The workspace's images: imported raw pixels, and arrays prepared for a track.
+
+Layout below the workspace::
+
+    datasets/<name>/pixels.bin      grey bytes of all images, in manifest order, back to back
+    datasets/<name>/manifest.csv
+    prepared/<name>/<digest>.npy    uint8 (n, size, size), memory-mapped when used
+
+`pixels.bin` is written whole or not at all and every image is checked against the manifest's hash
+when it is imported and by `verify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.data import card as cards
+from benchmark.data import manifest as manifests
+from benchmark.data.card import Card
+from benchmark.data.manifest import Manifest
+from benchmark.data.preprocess import Preprocess, render_cell
+from benchmark.errors import InputError, IntegrityError
+from benchmark.files import atomic, write_array
+
+U8 = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """An imported dataset: its card, its manifest, its raw pixels."""
+
+    card: Card
+    manifest: Manifest
+    folder: Path
+
+    @cached_property
+    def _offsets(self) -> npt.NDArray[np.int64]:
+        areas = [entry.width * entry.height for entry in self.manifest.entries]
+        return np.concatenate([[0], np.cumsum(areas)]).astype(np.int64)
+
+    @cached_property
+    def _bytes(self) -> U8:
+        path = self.folder / "pixels.bin"
+        size = path.stat().st_size
+        if size != self._offsets[-1]:
+            raise IntegrityError("wrong length", file=path, found=size, allowed=str(self._offsets[-1]), hint="Import the dataset again")
+        return np.memmap(path, dtype=np.uint8, mode="r")
+
+    def pixels(self, position: int) -> U8:
+        """Raw grey pixels (height, width) of the image at a manifest position."""
+        entry = self.manifest.entries[position]
+        start = self._offsets[position]
+        flat = self._bytes[start : start + entry.width * entry.height]
+        return np.asarray(flat).reshape(entry.height, entry.width)
+
+    def altered(self) -> Iterator[str]:
+        """Ids of the images whose pixels are not what the manifest says."""
+        for position, entry in enumerate(self.manifest.entries):
+            if manifests.pixel_hash(self.pixels(position)) != entry.sha256:
+                yield entry.image
+
+
+class Prepared(NamedTuple):
+    """What training reads: uint8 (n, size, size) in manifest order, light on black."""
+
+    images: U8
+    manifest: Manifest
+
+
+class Store:
+    """The datasets of one workspace.
+
+    Args:
+        workspace: the workspace's folder.
+    """
+
+    def __init__(self, workspace: Path) -> None:
+        self.workspace = workspace
+
+    def folder(self, name: str) -> Path:
+        """Where a dataset's raw pixels are."""
+        return self.workspace / "datasets" / name
+
+    def has(self, name: str) -> bool:
+        """Whether a dataset has been imported."""
+        return (self.folder(name) / "pixels.bin").is_file() and (self.folder(name) / "manifest.csv").is_file()
+
+    def open(self, name: str) -> Dataset:
+        """An imported dataset.
+
+        Raises:
+            InputError: when it is unknown or has not been imported.
+        """
+        card = cards.load(name)
+        if not self.has(name):
+            raise InputError("dataset has not been imported", found=name, hint=f"Run: karyobench data import {name} PATH (or data fetch {name})")
+        path = self.folder(name) / "manifest.csv"
+        return Dataset(card, manifests.read(path, card.group), self.folder(name))
+
+    def write(self, card: Card, manifest: Manifest, pixels: dict[str, U8]) -> Dataset:
+        """Store imported pixels; the manifest comes last, so that an import is whole or absent."""
+        folder = self.folder(card.name)
+        (folder / "manifest.csv").unlink(missing_ok=True)
+        with atomic(folder / "pixels.bin") as file:
+            for entry in manifest.entries:
+                file.write(np.ascontiguousarray(pixels[entry.image]).tobytes())
+        manifests.write(folder / "manifest.csv", manifest)
+        return Dataset(card, manifest, folder)
+
+    def prepared(self, name: str, how: Preprocess) -> Prepared:
+        """The array for a track, rendered once and memory-mapped from then on.
+
+        Raises:
+            InputError: when the dataset is unknown or has not been imported.
+            IntegrityError: when the stored array is damaged.
+        """
+        dataset = self.open(name)
+        path = self.workspace / "prepared" / name / f"{dataset.manifest.digest[:16]}-{how.digest()}.npy"
+        if not path.is_file():
+            images = render(dataset, how)
+            with atomic(path) as file:
+                write_array(file, images)
+        return Prepared(_load(path, (len(dataset.manifest), how.size, how.size)), dataset.manifest)
+
+
+def _load(path: Path, shape: tuple[int, int, int]) -> U8:
+    """Map a prepared array.
+
+    Raises:
+        IntegrityError: when it is damaged or of another shape or type.
+    """
+    hint = "Delete this file and run again"
+    try:
+        images = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise IntegrityError("damaged prepared images", file=path, hint=hint) from error
+    if images.shape != shape or images.dtype != np.uint8:
+        found, allowed = f"{images.dtype} {images.shape}", f"uint8 {shape}"
+        raise IntegrityError("not the prepared images", file=path, found=found, allowed=allowed, hint=hint)
+    return images
+
+
+def render(dataset: Dataset, how: Preprocess) -> U8:
+    """Render every image, cell by cell; where cells are not known each image is its own cell."""
+    manifest = dataset.manifest
+    by_cell: dict[str, list[int]] = {}
+    for position, entry in enumerate(manifest.entries):
+        by_cell.setdefault(f"{entry.case}/{entry.cell}" if entry.cell else f"#{position}", []).append(position)
+    images = np.zeros((len(manifest), how.size, how.size), dtype=np.uint8)
+    for positions in by_cell.values():
+        images[positions] = render_cell([dataset.pixels(p) for p in positions], dataset.card.polarity, how)
+    return images

@@ -1,0 +1,131 @@
+"""What many tests share: a tiny workspace of made-up chromosomes and a tiny submission."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from benchmark import track as tracks
+from benchmark.campaign import Campaign
+from benchmark.data import card as cards
+from benchmark.data import manifest as manifests
+from benchmark.data.manifest import CLASSES, Entry, Manifest
+from benchmark.data.store import Store
+from benchmark.job import Job
+from benchmark.ledger import Ledger
+from benchmark.sandbox import SANDBOXES, Limits, Outcome, Sandbox
+from benchmark.submission import Spec, Submission
+from benchmark.track import Track
+
+ARCHIVES = os.environ.get("KARYOBENCH_ARCHIVES") or str(Path(__file__).parents[2] / "shared" / "data")
+
+
+@pytest.fixture(scope="session")
+def archives() -> Path:
+    """Folder of the real archives; skips where it is absent."""
+    folder = Path(ARCHIVES)
+    if not (folder / "bioimlab_qband.zip").is_file():
+        pytest.skip("the real archives are not here: set KARYOBENCH_ARCHIVES to their folder")
+    return folder
+
+
+def tiny_pixels(label: int, cell: int, stain: str) -> np.ndarray:
+    """A bar whose length and bands tell its class."""
+    random = np.random.default_rng([label, cell])
+    height = 40 - label
+    bands = 120 + 100 * np.sin(np.arange(height) * (0.2 + 0.08 * label)) + random.normal(0, 4, height)
+    crop = np.zeros((height + 6, 16), dtype=np.uint8)
+    crop[3:-3, 4:12] = np.clip(bands, 40, 255)[:, None]
+    return crop if stain == "Q" else 255 - crop
+
+
+def tiny_manifest(stain: str, cells: int = 10) -> tuple[Manifest, dict[str, np.ndarray]]:
+    """One image a class and cell; every cell its own case."""
+    entries, pixels = [], {}
+    for cell in range(cells):
+        for number, label in enumerate(CLASSES):
+            name, crop = f"c{cell}-{number:02d}", tiny_pixels(number, cell, stain)
+            pixels[name] = crop
+            height, width = crop.shape
+            fold, validation_of = cell % 5, (cell - 1) % 5 if cell >= 5 else -1
+            case, sha = f"p{cell}", manifests.pixel_hash(crop)
+            entries.append(Entry(name, label, f"c{cell}", case, width, height, sha, fold, validation_of))
+    return manifests.build(entries, "case"), pixels
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A workspace in which `sim-q` and `sim-g` are tiny."""
+    folder = tmp_path / "workspace"
+    for name, stain in (("sim-q", "Q"), ("sim-g", "G")):
+        Store(folder).write(cards.load(name), *tiny_manifest(stain))
+    return folder
+
+
+@pytest.fixture
+def tiny_track() -> Track:
+    """The smoke track at 32 pixels and two epochs."""
+    smoke = tracks.load("smoke")
+    recipe = smoke.recipe.model_copy(update={"epochs": 2, "batch_size": 16})
+    preprocess = smoke.preprocess.model_copy(update={"size": 32})
+    return smoke.model_copy(update={"name": "tiny", "recipe": recipe, "preprocess": preprocess, "timeout": 300})
+
+
+@pytest.fixture
+def tiny_submission(tmp_path: Path) -> Submission:
+    """A linear network of the submitter's own, without weights."""
+    folder = tmp_path / "tiny-net"
+    folder.mkdir()
+    code = folder / "model.py"
+    code.write_text(TINY_MODEL)
+    spec = {
+        "name": "tiny-net", "title": "Tiny", "paper": "https://example.org", "license": "MIT",
+        "model": {"factory": "model.py:build"},
+    }  # fmt: skip
+    return Submission(Spec.model_validate(spec), folder, (code,))
+
+
+TINY_MODEL = """
+from torch import nn
+
+def build(num_classes, in_chans, img_size):
+    return nn.Sequential(nn.AvgPool2d(2), nn.Flatten(), nn.Linear(in_chans * (img_size // 2) ** 2, num_classes))
+"""
+
+
+class NearestSandbox(Sandbox):
+    """Answers at once, with the distance to the mean training image of each class."""
+
+    name = "nearest"
+
+    def run(self, inputs: Path, output: Path, limits: Limits, report: Any) -> Outcome:
+        job = Job.model_validate_json((inputs / "job.json").read_text())
+        train, labels, test = (np.load(inputs / f"{n}.npy").astype(float) for n in ("train", "train_labels", "test"))
+        means = np.stack([train[labels == c].mean(0).ravel() for c in range(job.classes)])
+        distance = ((test.reshape(len(test), 1, -1) - means) ** 2).mean(-1)
+        np.save(output / "logits.npy", (-distance / 100).astype(np.float32))
+        save_file({"means": means.astype(np.float32)}, output / "model.safetensors")
+        (output / "log.jsonl").write_text('{"epoch": 1}\n')
+        (output / "environment.json").write_text("{}")
+        report({"epoch": job.epochs, "epochs": job.epochs})
+        return Outcome("finished", seconds=3.0, peak_bytes=10)
+
+
+@pytest.fixture
+def nearest(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of a sandbox that needs no training."""
+    monkeypatch.setitem(SANDBOXES, "nearest", NearestSandbox)
+    return "nearest"
+
+
+@pytest.fixture
+def scored_ledger(workspace: Path, tiny_track: Track, tiny_submission: Submission, nearest: str) -> Ledger:
+    """A ledger with the tiny submission, from scratch on both targets."""
+    campaign = Campaign(workspace, tiny_track, [tiny_submission])
+    campaign.run(campaign.todo(campaign.plan(["scratch"])), lambda unit, line: None, sandbox=nearest)
+    return campaign.ledger
