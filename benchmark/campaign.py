@@ -1,0 +1,174 @@
+"""Putting a run together: submissions, weights, manifests, plan, engine and runner.
+
+What the commands `plan`, `run` and `demo` share.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from benchmark import protocol as protocols
+from benchmark.data import card as cards
+from benchmark.data import manifest as manifests
+from benchmark.data.manifest import Manifest
+from benchmark.data.store import Store
+from benchmark.engine import ENGINES
+from benchmark.errors import InputError
+from benchmark.ledger import Ledger, Record
+from benchmark.plan import Plan, Planner, Unit, Weights, waiting
+from benchmark.pretrained import Located, WeightsUnavailable, locate
+from benchmark.runner import Progress, Runner
+from benchmark.sandbox import SANDBOXES
+from benchmark.submission import Submission
+from benchmark.track import Track
+
+
+@dataclass
+class Campaign:
+    """One track on one workspace for some submissions.
+
+    Args:
+        workspace: its folder.
+        track: the track.
+        submissions: what is trained.
+        fetch: whether weights that are not on this machine may be fetched; a plan fetches nothing.
+    """
+
+    workspace: Path
+    track: Track
+    submissions: Sequence[Submission]
+    fetch: bool = True
+    located: dict[str, Located] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = [submission.name for submission in self.submissions]
+        if len(set(names)) != len(names):
+            raise InputError("the same submission twice", field="SUBMISSION", found=names)
+        self.store = Store(self.workspace)
+        self.ledger = Ledger(self.workspace / "ledger")
+
+    def _weights(self, submission: Submission) -> Weights:
+        if submission.spec.weights is None:
+            return Weights(None, f"{submission.name} names no ImageNet weights")
+        try:
+            located = locate(submission.spec.weights, offline=not self.fetch)
+        except WeightsUnavailable as error:
+            return Weights(None, str(error))
+        self.located[submission.name] = located
+        return Weights(located.sha256)
+
+    def _manifest(self, name: str) -> Manifest | None:
+        if self.store.has(name):
+            return self.store.open(name).manifest
+        return manifests.shipped(name, cards.load(name).group)
+
+    def plan(
+        self,
+        names: Sequence[str] = protocols.MAIN,
+        targets: Sequence[str] | None = None,
+        folds: Sequence[int] | None = None,
+        repeats: Sequence[int] | None = None,
+    ) -> Plan:
+        """Plan; see `Planner.plan`."""
+        datasets = {name for pair in self.track.pairs for name in (pair.target, pair.source)}
+        missing = {
+            name: None if self.store.has(name) else f"dataset {name} is not imported (karyobench data fetch {name})"
+            for name in datasets
+        }
+        planner = Planner(self.track, {name: self._manifest(name) for name in datasets}, self._weights, missing)
+        return planner.plan(self.submissions, names, targets, folds, repeats)
+
+    def todo(self, plan: Plan, retry_failed: bool = False) -> list[Unit]:
+        """Units of a plan that must run: not done, or needed by one that is not and gone from disk."""
+        done: dict[str, Record] = {
+            key: record
+            for key, record in self.ledger.by_key().items()
+            if not (retry_failed and record["status"] == "failed")
+        }
+        chosen = {unit.key for unit in waiting(plan.units, done)}
+        for unit in reversed(plan.units):
+            if unit.key in chosen and unit.parent and unit.parent not in chosen:
+                parent = done.get(unit.parent)
+                if parent and parent["status"] == "scored" and not self._has_checkpoint(unit.parent):
+                    chosen.add(unit.parent)
+        return [unit for unit in plan.units if unit.key in chosen]
+
+    def _has_checkpoint(self, key: str) -> bool:
+        return (self.workspace / "units" / key / "result.json").is_file()
+
+    def seconds_per_image(self) -> dict[str, float]:
+        """Measured seconds per training image, by submission, from this track's records here."""
+        sums: dict[str, list[float]] = {}
+        for record in self.ledger.records():
+            if record["track"]["digest"] == self.track.digest and record["status"] == "scored":
+                total = sums.setdefault(record["submission"]["name"], [0.0, 0.0])
+                total[0] += record["seconds"]
+                total[1] += record["epochs"] * record["train_images"]
+        return {name: seconds / images for name, (seconds, images) in sums.items() if images}
+
+    def run(
+        self,
+        units: Sequence[Unit],
+        progress: Progress,
+        *,
+        sandbox: str = "process",
+        engine: str = "local",
+        device: str = "cpu",
+        jobs: int = 1,
+        threads: int | None = None,
+    ) -> list[tuple[Unit, Record]]:
+        """Run units to their records.
+
+        Args:
+            units: from `todo`.
+            progress: called with every line of every unit's log.
+            sandbox: name of the backend.
+            engine: name of the engine.
+            device: `cpu`, `cuda` or `cuda:N`.
+            jobs: units at once.
+            threads: processor threads a unit; default: the processors shared among the jobs.
+
+        Raises:
+            InputError: for an unknown sandbox or engine.
+            InfrastructureError: when the machine failed; what is finished is kept.
+        """
+        if sandbox not in SANDBOXES:
+            raise InputError("no such sandbox", field="sandbox", found=sandbox, allowed=tuple(SANDBOXES))
+        if engine not in ENGINES:
+            raise InputError("no such engine", field="engine", found=engine, allowed=tuple(ENGINES))
+        runner = Runner(
+            workspace=self.workspace,
+            track=self.track,
+            submissions={submission.name: submission for submission in self.submissions},
+            weights=self.located,
+            sandbox=SANDBOXES[sandbox](),
+            device=device,
+            threads=threads or max(1, processors() // jobs),
+            progress=progress,
+        )
+        for name in sorted({unit.dataset for unit in units}):
+            runner.prepared(name)
+        return list(ENGINES[engine](jobs).run(units, runner.execute))
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def default_device() -> str:
+    """`cuda` where there is a GPU that this torch can use, else `cpu`; recorded with every unit."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def estimate(units: Sequence[Unit], speeds: dict[str, float], jobs: int = 1) -> tuple[float | None, list[str]]:
+    """Expected wall seconds for some units, and the submissions whose speed was never measured here."""
+    unknown = sorted({unit.submission for unit in units if unit.submission not in speeds})
+    known: list[Any] = [unit.cost * speeds[unit.submission] for unit in units if unit.submission in speeds]
+    return (sum(known) / jobs if known or not units else None), unknown

@@ -1,0 +1,247 @@
+"""The ledger: the append-only store of scored units, and all that is needed to score them again.
+
+Layout::
+
+    records.jsonl               one record a line; each carries the hash of the one before
+    predictions/<key>.npz       float16 logits in manifest order
+    manifests/<digest>.csv      the manifests that were scored against
+    tracks/<digest>.json  submissions/<digest>.json
+
+A record is written last, after what it points to, in one synced write under a lock. A line that
+was cut off by a crash has no line end and is removed at the next append.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmark.data import manifest as manifests
+from benchmark.data.manifest import CLASSES, Manifest
+from benchmark.errors import InputError, IntegrityError
+from benchmark.files import atomic, canonical, disk_errors, sha256_file, write_json
+from benchmark.scoring import Stored, score
+
+FORMAT = 1
+GENESIS = "0" * 64
+TOLERANCE = 1e-9
+
+Record = dict[str, Any]
+
+
+class Finding(NamedTuple):
+    """Something wrong in a ledger: the record's line (0: none) and what."""
+
+    line: int
+    problem: str
+
+
+def record_hash(record: Record) -> str:
+    """Hash of a record without its own hash."""
+    return hashlib.sha256(canonical({k: v for k, v in record.items() if k != "hash"}).encode()).hexdigest()
+
+
+def pack(stored: Stored) -> bytes:
+    """The bytes of a predictions file; the same logits give the same bytes."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, logits=stored)
+    return buffer.getvalue()
+
+
+class Ledger:
+    """One ledger folder.
+
+    Args:
+        folder: made at the first append.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.path = folder / "records.jsonl"
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with disk_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.folder / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+    def _lines(self) -> list[bytes]:
+        """Whole lines only: what follows the last line end was never finished."""
+        if not self.path.is_file():
+            return []
+        return self.path.read_bytes().split(b"\n")[:-1]
+
+    def records(self) -> list[Record]:
+        """All records, oldest first.
+
+        Raises:
+            IntegrityError: for a line that is no record.
+        """
+        found = []
+        for number, line in enumerate(self._lines(), start=1):
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise IntegrityError("not a record", file=self.path, field=f"line {number}", hint="Run: karyobench ledger verify") from error
+            if not isinstance(record, dict) or record.get("format") != FORMAT:
+                raise IntegrityError("unknown record format", file=self.path, field=f"line {number}", allowed=str(FORMAT))
+            found.append(record)
+        return found
+
+    def by_key(self) -> dict[str, Record]:
+        """The newest record of every key."""
+        return {record["key"]: record for record in self.records()}
+
+    def append(self, record: Record) -> Record:
+        """Chain and write one record.
+
+        Raises:
+            InputError: when a scored record of this key is already there.
+            InfrastructureError: when the disk is full; the ledger is as before.
+        """
+        with self._locked():
+            lines = self._lines()
+            for line in lines:
+                known = json.loads(line)
+                if known["key"] == record["key"] and known["status"] == "scored":
+                    raise InputError("this unit is already in the ledger", file=self.path, field="key", found=record["key"])
+            whole = {"format": FORMAT, **record, "prev": json.loads(lines[-1])["hash"] if lines else GENESIS}
+            whole["hash"] = record_hash(whole)
+            end = sum(len(line) + 1 for line in lines)
+            with disk_errors(self.path):
+                handle = os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o644)
+                try:
+                    os.ftruncate(handle, end)
+                    data = (canonical(whole) + "\n").encode()
+                    try:
+                        if os.pwrite(handle, data, end) != len(data):
+                            raise OSError(28, "No space left on device")
+                        os.fsync(handle)
+                    except OSError:
+                        os.ftruncate(handle, end)
+                        raise
+                finally:
+                    os.close(handle)
+        return whole
+
+    def predictions_path(self, key: str) -> Path:
+        """Where the predictions of a unit are."""
+        return self.folder / "predictions" / f"{key}.npz"
+
+    def put_predictions(self, key: str, stored: Stored) -> str:
+        """Store predictions; returns the file's hash."""
+        data = pack(stored)
+        with atomic(self.predictions_path(key)) as file:
+            file.write(data)
+        return hashlib.sha256(data).hexdigest()
+
+    def predictions(self, record: Record) -> Stored:
+        """The stored logits of a record, (test images, 24).
+
+        Raises:
+            IntegrityError: when the file is missing or is not what the record says.
+        """
+        path = self.predictions_path(record["key"])
+        if not path.is_file():
+            raise IntegrityError("predictions are missing", file=path)
+        if sha256_file(path) != record["predictions"]["sha256"]:
+            raise IntegrityError("predictions are not those of the record", file=path, field="sha256")
+        with np.load(path, allow_pickle=False) as archive:
+            stored = archive["logits"]
+        if stored.dtype != np.float16 or stored.shape != (record["predictions"]["images"], len(CLASSES)):
+            raise IntegrityError("wrong type or shape", file=path, found=f"{stored.dtype} {stored.shape}")
+        return np.asarray(stored)
+
+    def put_manifest(self, manifest: Manifest) -> None:
+        """Keep a manifest that records refer to."""
+        path = self.folder / "manifests" / f"{manifest.digest}.csv"
+        if not path.is_file():
+            manifests.write(path, manifest)
+
+    def manifest(self, digest: str, group_by: str) -> Manifest:
+        """A kept manifest.
+
+        Raises:
+            IntegrityError: when it is missing or altered.
+        """
+        path = self.folder / "manifests" / f"{digest}.csv"
+        if not path.is_file():
+            raise IntegrityError("manifest is missing", file=path)
+        manifest = manifests.parse(path.read_text(encoding="utf-8"), group_by, path)
+        if sha256_file(path) != digest:
+            raise IntegrityError("manifest is not what its name says", file=path)
+        return manifest
+
+    def put_document(self, kind: str, digest: str, data: object) -> None:
+        """Keep a track or a submission that records refer to."""
+        path = self.folder / kind / f"{digest}.json"
+        if not path.is_file():
+            write_json(path, data)
+
+    def document(self, kind: str, digest: str) -> dict[str, Any]:
+        """A kept track or submission.
+
+        Raises:
+            IntegrityError: when it is missing.
+        """
+        path = self.folder / kind / f"{digest}.json"
+        if not path.is_file():
+            raise IntegrityError(f"{kind.removesuffix('s')} is missing", file=path)
+        loaded: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return loaded
+
+    def rescore(self, record: Record) -> dict[str, Any]:
+        """Scores of a record, computed again from its stored predictions."""
+        manifest = self.manifest(record["dataset"]["manifest"], record["dataset"]["group"])
+        return score(self.predictions(record), manifest, record["fold"])
+
+    def verify(self, rescore: bool = True) -> list[Finding]:
+        """Everything that is wrong: broken chain, changed bytes, missing files, drifted scores."""
+        findings: list[Finding] = []
+        previous = GENESIS
+        raw = self.path.read_bytes() if self.path.is_file() else b""
+        if raw and not raw.endswith(b"\n"):
+            findings.append(Finding(raw.count(b"\n") + 1, "the last line was cut off (a crash); the next append removes it"))
+        for number, line in enumerate(self._lines(), start=1):
+            try:
+                record = json.loads(line)
+                if line != canonical(record).encode() or record["hash"] != record_hash(record):
+                    findings.append(Finding(number, "the record was changed: its hash does not fit"))
+                if record["prev"] != previous:
+                    findings.append(Finding(number, "the chain is broken: a record before it was changed, moved or removed"))
+                previous = record["hash"]
+                if rescore and record["status"] == "scored":
+                    findings.extend(self._verify_scores(number, record))
+            except (ValueError, KeyError, TypeError) as error:
+                findings.append(Finding(number, f"not a record: {error}"))
+        return findings
+
+    def _verify_scores(self, number: int, record: Record) -> list[Finding]:
+        try:
+            again = self.rescore(record)
+        except IntegrityError as error:
+            return [Finding(number, str(error))]
+        drifted = [name for name in again if not _same(again[name], record["scores"].get(name))]
+        return [Finding(number, f"scores drifted from the predictions: {', '.join(drifted)}")] if drifted else []
+
+
+def _same(first: Any, second: Any) -> bool:
+    if isinstance(first, float) and isinstance(second, int | float):
+        return abs(first - second) <= TOLERANCE
+    if isinstance(first, dict) and isinstance(second, dict):
+        return first.keys() == second.keys() and all(_same(first[k], second[k]) for k in first)
+    return bool(first == second)

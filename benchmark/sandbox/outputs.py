@@ -1,0 +1,142 @@
+"""Reading what a unit left behind, without trusting any of it.
+
+Only the agreed names are opened; each must be a regular file of a plausible size; the header of an
+array is checked before its data is read; nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+
+MAX_CHECKPOINT = 4 * 1024**3
+MAX_TEXT = 4 * 1024**2
+AGREED = {"logits.npy", "model.safetensors", "log.jsonl", "environment.json", "worker.log", "failure.json"}
+
+
+class BadOutputError(Exception):
+    """The unit said it was done but its output is not usable: a failure of the submission."""
+
+
+class Output(NamedTuple):
+    """What was read: logits in the order of the *permuted* test images, and the texts."""
+
+    logits: npt.NDArray[np.float32]
+    log: list[dict[str, Any]]
+    environment: dict[str, Any]
+
+
+def regular(path: Path, limit: int) -> int:
+    """Size of a regular file that is not a link, not sparse and not over the limit.
+
+    Raises:
+        BadOutputError: otherwise.
+    """
+    try:
+        found = os.lstat(path)
+    except OSError as error:
+        raise BadOutputError(f"{path.name}: missing") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise BadOutputError(f"{path.name}: not a regular file")
+    if found.st_size > limit:
+        raise BadOutputError(f"{path.name}: {found.st_size:,} bytes, more than {limit:,}")
+    if found.st_size > 1 << 20 and found.st_blocks * 512 < found.st_size // 2:
+        raise BadOutputError(f"{path.name}: a sparse file")
+    return found.st_size
+
+
+def read_logits(path: Path, images: int, classes: int) -> npt.NDArray[np.float32]:
+    """Logits of shape (images, classes).
+
+    Raises:
+        BadOutputError: for another type, shape or size, or values that are not finite.
+    """
+    expected = images * classes * 4
+    regular(path, expected + 4096)
+    try:
+        with path.open("rb") as file:
+            version = np.lib.format.read_magic(file)
+            if version != (1, 0):
+                raise BadOutputError(f"{path.name}: array format {version}, allowed (1, 0)")
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+            if dtype != np.float32 or shape != (images, classes) or fortran:
+                raise BadOutputError(f"{path.name}: {dtype} {shape}, allowed float32 ({images}, {classes})")
+            data = file.read()
+    except ValueError as error:
+        raise BadOutputError(f"{path.name}: not an array file: {error}") from error
+    if len(data) != expected:
+        raise BadOutputError(f"{path.name}: {len(data):,} bytes of data, allowed {expected:,}")
+    values = np.frombuffer(data, dtype=np.float32).reshape(images, classes)
+    if not np.isfinite(values).all():
+        raise BadOutputError(f"{path.name}: values that are not finite")
+    return values
+
+
+def _check_checkpoint(path: Path) -> None:
+    regular(path, MAX_CHECKPOINT)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            if not list(file.keys()):
+                raise BadOutputError(f"{path.name}: holds no tensor")
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BadOutputError(f"{path.name}: not a safetensors file: {error}") from error
+
+
+def _read_log(path: Path) -> list[dict[str, Any]]:
+    regular(path, MAX_TEXT)
+    lines = []
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            if not isinstance(entry, dict):
+                raise BadOutputError(f"{path.name}: a line that is no object")
+            lines.append({k: v for k, v in entry.items() if isinstance(v, int | float) and math.isfinite(v)})
+    except ValueError as error:
+        raise BadOutputError(f"{path.name}: not JSON lines: {error}") from error
+    return lines
+
+
+def _read_environment(path: Path) -> dict[str, Any]:
+    regular(path, MAX_TEXT)
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
+    except ValueError as error:
+        raise BadOutputError(f"{path.name}: not JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise BadOutputError(f"{path.name}: no object")
+    return found
+
+
+def read_outputs(folder: Path, images: int, classes: int) -> Output:
+    """Check and read a finished unit's output folder.
+
+    Args:
+        folder: the output folder.
+        images: number of test images it was given.
+        classes: number of classes.
+
+    Raises:
+        BadOutputError: when anything is not as agreed.
+    """
+    scores = read_logits(folder / "logits.npy", images, classes)
+    _check_checkpoint(folder / "model.safetensors")
+    return Output(scores, _read_log(folder / "log.jsonl"), _read_environment(folder / "environment.json"))
+
+
+def keep_agreed(folder: Path) -> None:
+    """Remove whatever else a unit left in its output folder."""
+    for entry in list(os.scandir(folder)):
+        if entry.name not in AGREED:
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path)
+            else:
+                os.unlink(entry.path)

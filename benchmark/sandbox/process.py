@@ -1,0 +1,172 @@
+"""The `process` sandbox: a child process of this user, for one's own code on one's own machine.
+
+It keeps apart what is measured (time, memory, exit) from what runs, ends everything the unit
+started, and hands over only the agreed folders. It does not keep hostile code from reading files
+of the same user: that is what the container is for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, Any
+
+from benchmark.job import MACHINE_FAILED, MODEL_FAILED, Failure
+from benchmark.sandbox.base import EpochReport, Limits, Outcome, Sandbox
+from benchmark.sandbox.energy import joules_between, read_microjoules
+
+POLL = 0.1
+LOG_TAIL = 2000
+KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+class ProcessSandbox(Sandbox):
+    """Runs the worker as a child process in its own session."""
+
+    name = "process"
+
+    def run(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
+        """See `Sandbox.run`."""
+        before, started = read_microjoules(), time.monotonic()
+        with (output / "worker.log").open("wb") as log:
+            try:
+                child = subprocess.Popen(
+                    [sys.executable, "-P", "-m", "benchmark.training.worker", str(inputs), str(output)],
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    stdin=subprocess.DEVNULL,
+                    env=environment(limits),
+                    cwd=output,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                return Outcome("infrastructure", "start", f"cannot start the worker: {error}")
+        try:
+            status, peak, timed_out = _wait(child, output / "log.jsonl", started + limits.seconds, report)
+        finally:
+            _end_session(child)
+        seconds = time.monotonic() - started
+        status_kind = _judge(status, timed_out, output, limits)
+        return Outcome(
+            *status_kind,
+            seconds=round(seconds, 3),
+            peak_bytes=peak,
+            energy_joules=joules_between(before, read_microjoules()),
+        )
+
+
+def environment(limits: Limits) -> dict[str, str]:
+    """The few variables a worker gets; threads fixed before any library starts.
+
+    Threads wait passively: with active waiting a training on a machine that has something else to
+    do slows down tenfold (two threads, two cores, four other processes: 9 to 20 images/s, against
+    69 to 99).
+    """
+    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    root = str(Path(__file__).resolve().parents[2])
+    path = os.pathsep.join([root, *filter(None, [kept.pop("PYTHONPATH", "")])])
+    threads = str(limits.threads)
+    return kept | {
+        "PYTHONPATH": path,
+        "PYTHONHASHSEED": "0",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "OMP_WAIT_POLICY": "passive",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "HF_HUB_OFFLINE": "1",
+    }
+
+
+def _wait(
+    child: subprocess.Popen[bytes], log: Path, deadline: float, report: EpochReport
+) -> tuple[int, int | None, bool]:
+    """Wait for the child; returns its wait status, peak resident bytes, and whether it was too slow."""
+    tail = _Tail(log, report)
+    timed_out = False
+    while True:
+        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+        if pid:
+            child.returncode = os.waitstatus_to_exitcode(status)
+            tail.read()
+            return child.returncode, usage.ru_maxrss * 1024, timed_out
+        tail.read()
+        if time.monotonic() > deadline and not timed_out:
+            timed_out = True
+            _kill(child.pid)
+        time.sleep(POLL)
+
+
+class _Tail:
+    """Follows the unit's log and passes on whole, well-formed lines."""
+
+    def __init__(self, path: Path, report: EpochReport) -> None:
+        self.path, self.report, self.position = path, report, 0
+        self.file: IO[bytes] | None = None
+
+    def read(self) -> None:
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.position)
+                data = file.read(1 << 20)
+        except OSError:
+            return
+        whole = data.rfind(b"\n") + 1
+        self.position += whole
+        for line in data[:whole].splitlines():
+            with contextlib.suppress(ValueError):
+                entry: Any = json.loads(line)
+                if isinstance(entry, dict):
+                    self.report(entry)
+
+
+def _kill(session: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(session, signal.SIGKILL)
+
+
+def _end_session(child: subprocess.Popen[bytes]) -> None:
+    """End the child and everything it started in its session."""
+    _kill(child.pid)
+    if child.returncode is None:
+        child.wait()
+
+
+def log_tail(output: Path) -> str:
+    """The last lines a unit printed."""
+    try:
+        with (output / "worker.log").open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL))
+            return file.read().decode("utf-8", "replace").strip()
+    except OSError:
+        return ""
+
+
+def _last_line(text: str) -> str:
+    return text.splitlines()[-1] if text else "the worker says that the machine let it down"
+
+
+def _judge(code: int, timed_out: bool, output: Path, limits: Limits) -> tuple[Any, str, str]:
+    """Status, kind and message of an ended worker."""
+    if timed_out:
+        return "model-failure", "time-out", f"not done after {limits.seconds:.0f} s"
+    if code == 0:
+        return "finished", "", ""
+    if code == MODEL_FAILED:
+        try:
+            failure = Failure.model_validate_json((output / "failure.json").read_bytes()[:20_000])
+        except (OSError, ValueError):
+            return "model-failure", "error", f"failed without saying why\n{log_tail(output)}"
+        return "model-failure", failure.kind, failure.message
+    if code == MACHINE_FAILED:
+        return "infrastructure", "machine", _last_line(log_tail(output))
+    if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
+        name = signal.Signals(-code).name
+        return "infrastructure", "killed", f"the worker was ended from outside by {name} (out of memory on this machine?)"
+    return "model-failure", "crash", f"ended with exit status {code}\n{log_tail(output)}"

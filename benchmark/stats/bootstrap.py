@@ -1,0 +1,94 @@
+"""Grouped bootstrap: groups are drawn with replacement, with all their images.
+
+This interval speaks of other chromosomes under the trainings at hand. It does not speak of other
+trainings, and so is no verdict.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.stats.metrics import macro_f1
+
+MINIMUM_GROUPS = 4
+"""Below this many groups an interval from resampling them says nothing, and none is given."""
+
+
+class Interval(NamedTuple):
+    """A value with its interval, in the unit of the value; NaN bounds where none can be given."""
+
+    value: float
+    low: float
+    high: float
+
+
+def _draws(groups: int, resamples: int, seed: int) -> npt.NDArray[np.float64]:
+    random = np.random.default_rng(seed)
+    return random.multinomial(groups, np.full(groups, 1.0 / groups), size=resamples).astype(np.float64)
+
+
+def _scores(matrices: npt.NDArray[np.generic], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Mean over trainings of macro-F1 under each weighting: (t, g, c, c) and (r, g) give (r,)."""
+    trainings, groups, classes, _ = matrices.shape
+    flat = np.asarray(matrices, dtype=np.float64).reshape(trainings, groups, classes * classes)
+    scores = [macro_f1((weights @ one).reshape(-1, classes, classes)) for one in flat]
+    return np.asarray(np.mean(scores, axis=0), dtype=np.float64)
+
+
+def _interval(value: float, sample: npt.NDArray[np.float64], level: float) -> Interval:
+    low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(value, float(low), float(high))
+
+
+def score_interval(
+    matrices: npt.NDArray[np.generic], *, resamples: int = 2000, level: float = 0.95, seed: int = 0
+) -> Interval:
+    """Percentile interval of macro-F1, averaged over trainings.
+
+    Args:
+        matrices: confusion matrices by group, shape (trainings, groups, classes, classes).
+        resamples: number of resamples.
+        level: coverage.
+        seed: of the resampling; the same seed draws the same groups, so that arms stay paired.
+    """
+    groups = matrices.shape[1]
+    value = float(_scores(matrices, np.ones((1, groups)))[0])
+    if groups < MINIMUM_GROUPS:
+        return Interval(value, float("nan"), float("nan"))
+    return _interval(value, _scores(matrices, _draws(groups, resamples, seed)), level)
+
+
+def gain_interval(
+    arm: npt.NDArray[np.generic],
+    baseline: npt.NDArray[np.generic],
+    *,
+    resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Percentile interval of a paired difference of macro-F1, arm minus baseline.
+
+    Args:
+        arm: confusion matrices by group, shape (trainings, groups, classes, classes).
+        baseline: the same trainings and groups of the other arm.
+        resamples: number of resamples.
+        level: coverage.
+        seed: of the resampling.
+
+    Raises:
+        ValueError: when the arms are not of one shape or not of the same images.
+    """
+    if arm.shape != baseline.shape:
+        raise ValueError(f"arms are not paired: shapes {arm.shape} and {baseline.shape}")
+    if not np.array_equal(np.sum(arm, axis=-1), np.sum(baseline, axis=-1)):
+        raise ValueError("arms are not paired: their groups hold different images")
+    groups = arm.shape[1]
+    ones = np.ones((1, groups))
+    value = float((_scores(arm, ones) - _scores(baseline, ones))[0])
+    if groups < MINIMUM_GROUPS:
+        return Interval(value, float("nan"), float("nan"))
+    draws = _draws(groups, resamples, seed)
+    return _interval(value, _scores(arm, draws) - _scores(baseline, draws), level)

@@ -1,0 +1,108 @@
+"""The process sandbox with real children; their worker is replaced by a few lines of Python."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.sandbox import Limits, Outcome, ProcessSandbox
+from benchmark.sandbox import process as module
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs some Python code in place of the worker."""
+    monkeypatch.setattr(module, "POLL", 0.01)
+    real = module.subprocess.Popen
+
+    def go(code: str, seconds: float = 20.0) -> tuple[Outcome, list[dict[str, Any]]]:
+        output = tmp_path / "output"
+        output.mkdir()
+        lines: list[dict[str, Any]] = []
+        monkeypatch.setattr(
+            module.subprocess, "Popen", lambda command, **kw: real([sys.executable, "-c", code, *command[-2:]], **kw)
+        )
+        return ProcessSandbox().run(tmp_path, output, Limits(seconds, 1), lines.append), lines
+
+    return go
+
+
+def test_a_good_end_is_measured(run: Any) -> None:
+    outcome, lines = run(
+        "import time\nblock = bytearray(80 * 1024 * 1024)\n"
+        "print('{\"epoch\": 1}', file=open('log.jsonl', 'w'), flush=True)\ntime.sleep(0.1)"
+    )
+    assert outcome.status == "finished" and lines == [{"epoch": 1}]
+    assert 0.1 <= outcome.seconds < 15 and outcome.peak_bytes > 80 * 1024 * 1024
+
+
+def test_a_crash_is_the_models_failure_with_the_last_lines(run: Any) -> None:
+    outcome, _ = run("raise SystemError('it broke here')")
+    assert (outcome.status, outcome.kind) == ("model-failure", "crash") and "it broke here" in outcome.message
+
+
+def test_a_crash_in_native_code_too(run: Any) -> None:
+    outcome, _ = run("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
+    assert (outcome.status, outcome.kind) == ("model-failure", "crash")
+
+
+def test_a_named_failure_keeps_its_name(run: Any) -> None:
+    text = '{"kind": "nan", "message": "in epoch 3", "epoch": 3}'
+    outcome, _ = run(f"open('failure.json', 'w').write('{text}'); raise SystemExit(10)")
+    assert (outcome.status, outcome.kind, outcome.message) == ("model-failure", "nan", "in epoch 3")
+
+
+def test_a_failure_that_does_not_say_why_is_still_one(run: Any) -> None:
+    outcome, _ = run("open('failure.json', 'w').write('[' * 100000); raise SystemExit(10)")
+    assert (outcome.status, outcome.kind) == ("model-failure", "error")
+
+
+def test_being_killed_from_outside_is_the_machines(run: Any) -> None:
+    outcome, _ = run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    assert (outcome.status, outcome.kind) == ("infrastructure", "killed")
+
+
+def test_a_full_disk_or_missing_gpu_is_the_machines(run: Any) -> None:
+    outcome, _ = run("print('no such GPU'); raise SystemExit(11)")
+    assert outcome.status == "infrastructure" and "no such GPU" in outcome.message
+
+
+def test_too_slow_is_ended_and_said(run: Any) -> None:
+    outcome, _ = run("import time; time.sleep(60)", seconds=0.3)
+    assert (outcome.status, outcome.kind) == ("model-failure", "time-out") and outcome.seconds < 10
+
+
+def test_what_the_unit_started_does_not_outlive_it(run: Any, tmp_path: Path) -> None:
+    outcome, _ = run(
+        "import subprocess, sys\nchild = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        "open('pid', 'w').write(str(child.pid))"
+    )
+    assert outcome.status == "finished"
+    pid = int((tmp_path / "output" / "pid").read_text())
+    for _ in range(100):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        if state == "Z":
+            return
+        time.sleep(0.02)
+    os.kill(pid, signal.SIGKILL)
+    pytest.fail("the child is still running")
+
+
+def test_only_a_few_variables_reach_the_unit(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    run("import os; open('env', 'w').write(repr(dict(os.environ)))")
+    text = (tmp_path / "output" / "env").read_text()
+    assert "secret" not in text and "'OMP_NUM_THREADS': '1'" in text and "'HF_HUB_OFFLINE': '1'" in text
+
+
+def test_junk_in_the_log_is_skipped(run: Any) -> None:
+    _, lines = run("open('log.jsonl', 'w').write('junk\\n[1]\\n{\"epoch\": 2}\\n{\"cut')")
+    assert lines == [{"epoch": 2}]
