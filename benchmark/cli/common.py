@@ -1,0 +1,102 @@
+"""What the commands share: options, output, progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Workspace = Annotated[
+    Path,
+    typer.Option(
+        "--workspace", "-w", envvar="KARYOBENCH_WORKSPACE", help="Folder for images, units and the ledger.", show_default=True
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print plain JSON instead of a table.")]
+DEFAULT_WORKSPACE = Path("karyobench-workspace")
+
+
+def say(text: str = "") -> None:
+    """Print to standard output."""
+    typer.echo(text)
+
+
+def note(text: str) -> None:
+    """Print to standard error, where it does not get into data."""
+    typer.echo(text, err=True)
+
+
+def emit(data: object) -> None:
+    """Print data as JSON; what is no number becomes null."""
+    typer.echo(json.dumps(finite(data), indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def finite(data: Any) -> Any:
+    """The same data with null for NaN and infinity, which JSON does not know."""
+    if isinstance(data, float):
+        return data if data == data and abs(data) != float("inf") else None
+    if isinstance(data, dict):
+        return {key: finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [finite(value) for value in data]
+    return data
+
+
+def table(rows: Sequence[Sequence[object]], headers: Sequence[str]) -> str:
+    """A plain table."""
+    from tabulate import tabulate
+
+    return str(tabulate(rows, headers=headers, tablefmt="simple", disable_numparse=True))
+
+
+@contextmanager
+def bar(title: str, unit: str = "images") -> Iterator[Callable[[int, int | None], None]]:
+    """A progress bar on standard error; the yielded function takes done and total."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit),
+        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(file=sys.stderr)) as progress:
+        task = progress.add_task(title, total=None)
+
+        def update(done: int, total: int | None) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield update
+
+
+def percent(value: float) -> str:
+    """A part of 1 as a percentage with one decimal."""
+    return f"{100 * value:.1f}"
+
+
+def interval(found: dict[str, float], signed: bool = False) -> str:
+    """`92.1 [90.8, 93.4]` in points; no bounds where none can be given."""
+    form = "{:+.1f}" if signed else "{:.1f}"
+    text = form.format(100 * found["value"])
+    if found["low"] == found["low"]:
+        text += f" [{form.format(100 * found['low'])}, {form.format(100 * found['high'])}]"
+    return text
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 20 min`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -1,0 +1,60 @@
+"""Entry point of `karyobench`: the tree of commands, and errors as one line with an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from benchmark import __version__
+from benchmark.cli import compare, data, demo, doctor, leaderboard, ledger, run, submission
+from benchmark.errors import KaryoError
+
+app = typer.Typer(
+    name="karyobench",
+    help="Does pre-training on a related stain help this architecture on these chromosomes?\n\n"
+    "Start with: karyobench demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(data.app, name="data")
+app.add_typer(submission.app, name="submission")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(leaderboard.app, name="leaderboard")
+app.command("plan")(run.plan)
+app.command("run")(run.run)
+app.command("score")(ledger.score)
+app.command("compare")(compare.compare)
+app.command("doctor")(doctor.doctor)
+app.command("demo")(demo.demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version.")) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; a `KaryoError` is one line on standard error."""
+    try:
+        app()
+    except KaryoError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("stopped; what is finished is kept, the same command continues", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""`karyobench plan` and `karyobench run`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, duration, emit, note, percent, say, table
+from benchmark.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.campaign import Campaign
+    from benchmark.plan import Plan, Unit
+
+Submissions = Annotated[
+    list[str] | None, typer.Argument(metavar="[SUBMISSION]...", help="Names of shipped submissions or paths; `all` for every shipped one.")
+]
+TrackOption = Annotated[str, typer.Option("--track", "-t", help="smoke, pocket, paper, or the path of a YAML file.")]
+Protocols = Annotated[list[str] | None, typer.Option("--protocol", "-p", help="Repeatable. Default: scratch, imagenet, two-step.")]
+Targets = Annotated[list[str] | None, typer.Option("--target", help="Repeatable. Default: every target of the track.")]
+Folds = Annotated[list[int] | None, typer.Option("--fold", "-f", help="Repeatable, from 0. Default: the track's.")]
+Repeats = Annotated[list[int] | None, typer.Option("--repeat", "-r", help="Repeatable, from 0. Default: the track's.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Never ask the hub for weights.")]
+
+
+def prepare(
+    submissions: Sequence[str] | None,
+    track: str,
+    workspace: Path,
+    protocol: Sequence[str] | None,
+    target: Sequence[str] | None,
+    fold: Sequence[int] | None,
+    repeat: Sequence[int] | None,
+    fetch: bool,
+) -> tuple[Campaign, Plan]:
+    """Campaign and plan that the options ask for."""
+    from benchmark import protocol as protocols
+    from benchmark import resources
+    from benchmark import submission as subs
+    from benchmark import track as tracks
+    from benchmark.campaign import Campaign
+
+    if not submissions:
+        known = resources.names("submissions", "submission.yaml")
+        raise InputError("which submission?", field="SUBMISSION", allowed=[*known, "all"])
+    names = resources.names("submissions", "submission.yaml") if list(submissions) == ["all"] else submissions
+    campaign = Campaign(workspace, tracks.load(track), [subs.load(name) for name in names], fetch)
+    return campaign, campaign.plan(protocol or protocols.MAIN, target, fold, repeat)
+
+
+def plan(
+    submissions: Submissions = None,
+    track: TrackOption = "pocket",
+    protocol: Protocols = None,
+    target: Targets = None,
+    fold: Folds = None,
+    repeat: Repeats = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    jobs: Annotated[int, typer.Option(min=1, help="Units at once, for the estimate.")] = 1,
+    json: Json = False,
+) -> None:
+    """Show what a run would train, what is shared, what is done and what cannot run, and how long it takes.
+
+    Examples: karyobench plan tf-efficientnet-lite0
+              karyobench plan all --track paper --fold 0 --repeat 0
+    """
+    from benchmark.campaign import estimate
+
+    campaign, made = prepare(submissions, track, workspace, protocol, target, fold, repeat, fetch=False)
+    todo = campaign.todo(made)
+    done = {key for key in campaign.ledger.by_key() if key in made.by_key}
+    seconds, unknown = estimate(todo, campaign.seconds_per_image(), jobs)
+    if json:
+        emit(
+            {
+                "track": made.track.name,
+                "classifiers": len(made.classifiers),
+                "trainings": len(made.units),
+                "trainings_without_sharing": made.unshared,
+                "done": len(done),
+                "todo": len(todo),
+                "blocked": made.blocked(),
+                "seconds": seconds,
+                "speed_not_measured": unknown,
+                "units": [asdict(unit) | {"done": unit.key in done} for unit in made.units],
+            }
+        )
+        return
+    marks = {unit.key: "to do" for unit in todo} | dict.fromkeys(done, "done")
+    rows = [
+        (u.key[:12], u.submission, u.arm, " → ".join(u.chain), u.fold, u.repeat, u.epochs, f"{u.cost:,}", marks.get(u.key, "blocked"))
+        for u in made.units
+    ]
+    say(table(rows, ("key", "submission", "protocol", "chain", "fold", "repeat", "epochs", "images", "state")))
+    say(
+        f"\n{len(made.classifiers)} classifiers from {len(made.units)} trainings "
+        f"({made.unshared} if no stage were shared); {len(done)} done, {len(todo)} to do"
+    )
+    for reason, what in made.blocked().items():
+        more = f" and {len(what) - 3} more" if len(what) > 3 else ""
+        say(f"not run: {', '.join(what[:3])}{more}: {reason}")
+    if todo:
+        text = f"about {duration(seconds)}, from units measured here" if seconds is not None else "no unit of this track measured here yet"
+        missing = f" (not measured: {', '.join(unknown)})" if unknown and seconds is not None else ""
+        say(f"time: {text}{missing}")
+
+
+def run(
+    submissions: Submissions = None,
+    track: TrackOption = "pocket",
+    protocol: Protocols = None,
+    target: Targets = None,
+    fold: Folds = None,
+    repeat: Repeats = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    jobs: Annotated[int, typer.Option(min=1, help="Units at once.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads a unit. Default: all, shared among the jobs.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    sandbox: Annotated[str, typer.Option(help="Where the submitted code runs.")] = "process",
+    engine: Annotated[str, typer.Option(help="Who hands out units.")] = "local",
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train units again whose model failed.")] = False,
+    offline: Offline = False,
+    json: Json = False,
+) -> None:
+    """Train and score what is missing. Stop it at any time; the same command continues.
+
+    Examples: karyobench run tf-efficientnet-lite0 --track pocket --fold 0 --repeat 0
+              karyobench run my-folder/my-net --track smoke -p scratch
+    """
+    campaign, made = prepare(submissions, track, workspace, protocol, target, fold, repeat, fetch=not offline)
+    blocked = made.blocked()
+    for reason, what in blocked.items():
+        note(f"not run: {', '.join(what)}: {reason}")
+    records = execute(campaign, campaign.todo(made, retry_failed), device, jobs, threads, sandbox, engine)
+    known = campaign.ledger.by_key()
+    asked = [known[unit.key] for unit in made.units if unit.key in known]
+    if json:
+        emit({"trained": [unit.key for unit, _ in records], "records": asked, "blocked": blocked})
+    else:
+        say(f"{len(records)} trained now, {len(asked) - len(records)} were done before")
+        rows = [
+            (r["submission"]["name"], " → ".join(r["chain"]) if r["arm"] != "scratch" else f"random → {r['chain'][-1]}", r["fold"], r["repeat"],
+             percent(r["scores"]["macro_f1"]) if r["status"] == "scored" else f"failed: {r['failure']['kind']}", duration(r["seconds"]))
+            for r in asked
+        ]  # fmt: skip
+        say(table(rows, ("submission", "chain", "fold", "repeat", "macro-F1 %", "time")))
+    if blocked and not asked:
+        raise InputError("nothing could be run", hint="The reasons are above")
+
+
+def execute(
+    campaign: Campaign, todo: Sequence[Unit], device: str, jobs: int, threads: int | None, sandbox: str, engine: str
+) -> list[tuple[Unit, dict[str, Any]]]:
+    """Run units under a progress bar over all images that remain to be trained on."""
+    from benchmark.campaign import default_device
+
+    if not todo:
+        return []
+    chosen = default_device() if device == "auto" else device
+    with unit_bar(todo) as progress:
+        return campaign.run(todo, progress, sandbox=sandbox, engine=engine, device=chosen, jobs=jobs, threads=threads)
+
+
+@contextmanager
+def unit_bar(todo: Sequence[Unit]) -> Iterator[Callable[[Unit, dict[str, Any]], None]]:
+    """One bar over the training images of all units, with the newest line of the log."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        BarColumn(bar_width=24), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+    )  # fmt: skip
+    seen: dict[str, float] = {}
+    total = sum(unit.cost for unit in todo)
+    with Progress(*columns, console=Console(file=sys.stderr)) as bar:
+        task = bar.add_task(f"{len(todo)} units", total=total)
+
+        def progress(unit: Unit, line: dict[str, Any]) -> None:
+            epoch, epochs = line.get("epoch"), line.get("epochs")
+            if isinstance(epoch, int) and isinstance(epochs, int) and 0 < epoch <= epochs == unit.epochs:
+                seen[unit.key] = unit.cost * epoch / epochs
+                number = sum(1 for key in seen if key != unit.key) + 1
+                text = f"unit {number}/{len(todo)} {unit.submission} {' → '.join(unit.chain)} epoch {epoch}/{epochs}"
+                bar.update(task, completed=sum(seen.values()), description=text)
+
+        yield progress
+        bar.update(task, completed=total)
