@@ -9,7 +9,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmark import protocol as protocols
 from benchmark.data import card as cards
@@ -17,6 +16,7 @@ from benchmark.data import manifest as manifests
 from benchmark.data.manifest import Manifest
 from benchmark.data.store import Store
 from benchmark.engine import ENGINES
+from benchmark.engine.local import path_costs
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger, Record
 from benchmark.plan import Plan, Planner, Unit, Weights, waiting
@@ -25,6 +25,9 @@ from benchmark.runner import Progress, Runner
 from benchmark.sandbox import SANDBOXES
 from benchmark.submission import Submission
 from benchmark.track import Track
+
+MEMORY_OF_A_UNIT = 2 * 1024**3
+"""A worker of the pocket track takes about 1.1 GiB; larger models at 64 pixels up to 2."""
 
 
 @dataclass
@@ -118,8 +121,8 @@ class Campaign:
         sandbox: str = "process",
         engine: str = "local",
         device: str = "cpu",
-        jobs: int = 1,
-        threads: int | None = None,
+        jobs: int | None = None,
+        threads: int = 1,
     ) -> list[tuple[Unit, Record]]:
         """Run units to their records.
 
@@ -129,8 +132,8 @@ class Campaign:
             sandbox: name of the backend.
             engine: name of the engine.
             device: `cpu`, `cuda` or `cuda:N`.
-            jobs: units at once.
-            threads: processor threads a unit; default: the processors shared among the jobs.
+            jobs: units at once; default: what `default_jobs` says.
+            threads: processor threads a unit; part of what decides the last bits of a result.
 
         Raises:
             InputError: for an unknown sandbox or engine.
@@ -147,17 +150,37 @@ class Campaign:
             weights=self.located,
             sandbox=SANDBOXES[sandbox](),
             device=device,
-            threads=threads or max(1, processors() // jobs),
+            threads=threads,
             progress=progress,
         )
         for name in sorted({unit.dataset for unit in units}):
             runner.prepared(name)
-        return list(ENGINES[engine](jobs).run(units, runner.execute))
+        return list(ENGINES[engine](jobs or default_jobs(device, threads)).run(units, runner.execute))
 
 
 def processors() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def default_jobs(device: str, threads: int) -> int:
+    """How many units run at once: one on a GPU, else as many as fit into processors and free memory.
+
+    Several units of one thread each use a processor better than one unit of several threads, and
+    do not wait for each other when the machine has something else to do: see docs/tracks.md.
+    """
+    if device != "cpu":
+        return 1
+    return max(1, min(processors() // threads, free_memory() // MEMORY_OF_A_UNIT))
+
+
+def free_memory() -> int:
+    """Bytes of memory that can be had; a large number where the system does not say."""
+    try:
+        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        return int(lines["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        return 1 << 62
 
 
 def default_device() -> str:
@@ -167,8 +190,16 @@ def default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def estimate(units: Sequence[Unit], speeds: dict[str, float], jobs: int = 1) -> tuple[float | None, list[str]]:
-    """Expected wall seconds for some units, and the submissions whose speed was never measured here."""
+def estimate(units: Sequence[Unit], speeds: dict[str, float], jobs: int) -> tuple[float | None, list[str]]:
+    """Expected wall seconds for some units, and the submissions whose speed was never measured here.
+
+    Not less than the longest chain of stages, however many units run at once.
+    """
     unknown = sorted({unit.submission for unit in units if unit.submission not in speeds})
-    known: list[Any] = [unit.cost * speeds[unit.submission] for unit in units if unit.submission in speeds]
-    return (sum(known) / jobs if known or not units else None), unknown
+    known = [unit for unit in units if unit.submission in speeds]
+    if units and not known:
+        return None, unknown
+    total = sum(unit.cost * speeds[unit.submission] for unit in known)
+    chains = path_costs(known)
+    longest = max((chains[unit.key] * speeds[unit.submission] for unit in known), default=0.0)
+    return max(total / jobs, longest), unknown

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -80,19 +80,29 @@ def validate(data: object, model: type[ModelT], where: Path | str) -> ModelT:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or None
         if first["type"] == "extra_forbidden":
-            parent: Any = model
-            for part in first["loc"][:-1]:
-                info = getattr(parent, "model_fields", {}).get(str(part))
-                parent = next(
-                    (t for t in (getattr(info, "annotation", None), *getattr(info.annotation, "__args__", ()))
-                     if isinstance(t, type) and issubclass(t, BaseModel)), None) if info else None
-            allowed = sorted(getattr(parent, "model_fields", {})) or None
+            allowed = sorted(_model_at(model, first["loc"][:-1]).model_fields)
             raise InputError("unknown key", file=where, field=field, allowed=allowed) from error
         found = None if first["type"] == "missing" else first["input"]
         problem = first["msg"].removeprefix("Value error, ")
         if first["type"] == "missing":
             problem = "this key is required"
         raise InputError(problem[0].lower() + problem[1:], file=where, field=field, found=found) from error
+
+
+def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> type[BaseModel]:
+    """The model that a validation error's location leads to, through lists, mappings and optional fields."""
+    for part in location:
+        field = model.model_fields.get(str(part))
+        if field is not None:
+            model = next(_models_in(field.annotation), model)
+    return model
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _models_in(part)
 
 
 def read_text(path: Path, limit: int) -> str:
@@ -139,14 +149,23 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn a full, read-only or failing disk into an `InfrastructureError` that names the path."""
+    """Turn what the system says of a path into one error that names it.
+
+    Raises:
+        InfrastructureError: for a full, read-only or failing disk.
+        InputError: for a path that cannot be: below a file, a folder's own, or too long.
+    """
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InfrastructureError(f"{path}: the disk is full; free some space and run the same command again") from error
+            raise InfrastructureError(
+                f"{path}: the disk is full; free some space and run the same command again"
+            ) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO):
             raise InfrastructureError(f"{path}: cannot write: {error.strerror}") from error
+        if error.errno in (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG):
+            raise InputError(f"cannot be written: {(error.strerror or '').lower()}", file=path) from error
         raise
 
 
@@ -156,6 +175,7 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
 
     Raises:
         InfrastructureError: when the disk is full or not writable; nothing is left behind.
+        InputError: when there can be no file of this path.
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)

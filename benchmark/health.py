@@ -32,11 +32,24 @@ class Finding(NamedTuple):
 
 def check(workspace: Path) -> list[Finding]:
     """Everything, in the order in which it matters."""
-    return [*_versions(), *_device(), _memory(), _disk(workspace), _docker(), *_weights(), *_data(workspace), _ledger(workspace)]
+    return [
+        *_versions(),
+        *_device(),
+        _memory(),
+        _disk(workspace),
+        _docker(),
+        *_weights(),
+        *_data(workspace),
+        _ledger(workspace),
+    ]
 
 
 def _versions() -> Iterator[Finding]:
-    yield Finding("ok", "karyobench", f"{__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    yield Finding(
+        "ok",
+        "karyobench",
+        f"{__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+    )
     for name in ("torch", "timm", "numpy", "scipy", "huggingface-hub"):
         try:
             yield Finding("ok", name, metadata.version(name))
@@ -61,20 +74,25 @@ def _device() -> Iterator[Finding]:
 
 
 def _memory() -> Finding:
-    try:
-        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
-        free = int(lines["MemAvailable"].split()[0]) * 1024
-    except (OSError, KeyError, ValueError):
-        return Finding("optional", "memory", "cannot be read here", "4 GiB are enough for the pocket track")
+    from benchmark.campaign import free_memory
+
+    free = free_memory()
     state: Literal["ok", "optional"] = "ok" if free >= MEMORY_NEEDED else "optional"
-    return Finding(state, "memory", f"{free / 1024**3:.1f} GiB free", "" if state == "ok" else "close something: 4 GiB are enough")
+    return Finding(
+        state, "memory", f"{free / 1024**3:.1f} GiB free", "" if state == "ok" else "close something: 4 GiB are enough"
+    )
 
 
 def _disk(workspace: Path) -> Finding:
     there = next(path for path in (workspace.resolve(), *workspace.resolve().parents) if path.exists())
     free = shutil.disk_usage(there).free
     state: Literal["ok", "optional"] = "ok" if free >= DISK_NEEDED else "optional"
-    return Finding(state, "disk", f"{free / 1024**3:.0f} GiB free for {workspace}", "" if state == "ok" else "a full pocket run wants about 5 GiB")
+    return Finding(
+        state,
+        "disk",
+        f"{free / 1024**3:.0f} GiB free for {workspace}",
+        "" if state == "ok" else "a full pocket run wants about 5 GiB",
+    )
 
 
 def _docker() -> Finding:
@@ -88,7 +106,12 @@ def _docker() -> Finding:
         version = client.version()["Version"]
         client.close()
     except (DockerException, OSError) as error:
-        return Finding("optional", "docker", f"no daemon answers ({type(error).__name__})", "only other people's code needs it: start docker")
+        return Finding(
+            "optional",
+            "docker",
+            f"no daemon answers ({type(error).__name__})",
+            "only other people's code needs it: start docker",
+        )
     return Finding("ok", "docker", f"daemon {version}")
 
 
@@ -119,5 +142,7 @@ def _ledger(workspace: Path) -> Finding:
     ledger = Ledger(workspace / "ledger")
     findings = ledger.verify(rescore=False)
     if findings:
-        return Finding("optional", "ledger", f"line {findings[0].line}: {findings[0].problem}", "karyobench ledger verify")
+        return Finding(
+            "optional", "ledger", f"line {findings[0].line}: {findings[0].problem}", "karyobench ledger verify"
+        )
     return Finding("ok", "ledger", f"{len(ledger.records())} records")

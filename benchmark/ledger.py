@@ -96,9 +96,13 @@ class Ledger:
             try:
                 record = json.loads(line)
             except ValueError as error:
-                raise IntegrityError("not a record", file=self.path, field=f"line {number}", hint="Run: karyobench ledger verify") from error
+                raise IntegrityError(
+                    "not a record", file=self.path, field=f"line {number}", hint="Run: karyobench ledger verify"
+                ) from error
             if not isinstance(record, dict) or record.get("format") != FORMAT:
-                raise IntegrityError("unknown record format", file=self.path, field=f"line {number}", allowed=str(FORMAT))
+                raise IntegrityError(
+                    "unknown record format", file=self.path, field=f"line {number}", allowed=str(FORMAT)
+                )
             found.append(record)
         return found
 
@@ -118,7 +122,9 @@ class Ledger:
             for line in lines:
                 known = json.loads(line)
                 if known["key"] == record["key"] and known["status"] == "scored":
-                    raise InputError("this unit is already in the ledger", file=self.path, field="key", found=record["key"])
+                    raise InputError(
+                        "this unit is already in the ledger", file=self.path, field="key", found=record["key"]
+                    )
             whole = {"format": FORMAT, **record, "prev": json.loads(lines[-1])["hash"] if lines else GENESIS}
             whole["hash"] = record_hash(whole)
             end = sum(len(line) + 1 for line in lines)
@@ -181,7 +187,7 @@ class Ledger:
         path = self.folder / "manifests" / f"{digest}.csv"
         if not path.is_file():
             raise IntegrityError("manifest is missing", file=path)
-        manifest = manifests.parse(path.read_text(encoding="utf-8"), group_by, path)
+        manifest = manifests.read(path, group_by)
         if sha256_file(path) != digest:
             raise IntegrityError("manifest is not what its name says", file=path)
         return manifest
@@ -215,14 +221,18 @@ class Ledger:
         previous = GENESIS
         raw = self.path.read_bytes() if self.path.is_file() else b""
         if raw and not raw.endswith(b"\n"):
-            findings.append(Finding(raw.count(b"\n") + 1, "the last line was cut off (a crash); the next append removes it"))
+            findings.append(
+                Finding(raw.count(b"\n") + 1, "the last line was cut off (a crash); the next append removes it")
+            )
         for number, line in enumerate(self._lines(), start=1):
             try:
                 record = json.loads(line)
                 if line != canonical(record).encode() or record["hash"] != record_hash(record):
                     findings.append(Finding(number, "the record was changed: its hash does not fit"))
                 if record["prev"] != previous:
-                    findings.append(Finding(number, "the chain is broken: a record before it was changed, moved or removed"))
+                    findings.append(
+                        Finding(number, "the chain is broken: a record before it was changed, moved or removed")
+                    )
                 previous = record["hash"]
                 if rescore and record["status"] == "scored":
                     findings.extend(self._verify_scores(number, record))

@@ -169,7 +169,12 @@ def summary(results: Results, baseline: str) -> list[dict[str, Any]]:
             entry["failed"] = [arm.records[place]["failure"]["kind"] for place in arm.failed]
             found = results.compare(arms, name, baseline) if name != baseline else None
             if found:
-                entry["gain"] = {"over": baseline, **found.gain._asdict(), "trainings": found.trainings, "groups": found.groups}
+                entry["gain"] = {
+                    "over": baseline,
+                    **found.gain._asdict(),
+                    "trainings": found.trainings,
+                    "groups": found.groups,
+                }
             row["protocols"][name] = entry
         rows.append(row)
     return rows

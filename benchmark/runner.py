@@ -97,7 +97,10 @@ class Runner:
             if unit.parent:
                 parent = self.ledger.by_key().get(unit.parent)
                 if parent and parent["status"] == "failed":
-                    return self._fail(unit, Outcome("model-failure", "parent", f"the stage before failed: {parent['failure']['kind']}"))
+                    return self._fail(
+                        unit,
+                        Outcome("model-failure", "parent", f"the stage before failed: {parent['failure']['kind']}"),
+                    )
             return self._train(unit, known)
 
     @contextmanager
@@ -144,7 +147,9 @@ class Runner:
             raise IntegrityError("the checkpoint to start from is missing", file=checkpoint)
         wanted = json.loads((checkpoint.parent / "result.json").read_text())["checkpoint"]
         if sha256_file(checkpoint) != wanted:
-            raise IntegrityError("the checkpoint to start from was altered", file=checkpoint, hint="Delete its folder and run again")
+            raise IntegrityError(
+                "the checkpoint to start from was altered", file=checkpoint, hint="Delete its folder and run again"
+            )
 
     def _train(self, unit: Unit, known: Record | None) -> Record:
         submission = self.submissions[unit.submission]
@@ -155,7 +160,9 @@ class Runner:
         job, source = self._job(unit, submission)
         write_inputs(inputs, job, prepared, unit.fold, unit.shuffled, order, source, submission.code)
         if submission.code and hash_code((inputs / "code").iterdir()) != submission.code_hash:
-            raise InputError("the code was changed while the run was under way", file=submission.folder, hint="Run again")
+            raise InputError(
+                "the code was changed while the run was under way", file=submission.folder, hint="Run again"
+            )
         output.mkdir()
         outcome = self.sandbox.run(
             inputs, output, Limits(self.track.timeout, self.threads), lambda line: self.progress(unit, line)
@@ -167,7 +174,9 @@ class Runner:
         try:
             read = read_outputs(output, len(order), len(CLASSES))
         except BadOutputError as error:
-            return self._fail(unit, Outcome("model-failure", "bad-output", str(error), outcome.seconds, outcome.peak_bytes))
+            return self._fail(
+                unit, Outcome("model-failure", "bad-output", str(error), outcome.seconds, outcome.peak_bytes)
+            )
         with disk_errors(output):
             keep_agreed(output)
             write_json(output / "result.json", self._measured(outcome, output, read))
@@ -201,7 +210,14 @@ class Runner:
         identity = self._identity(unit)
         predictions = {"sha256": self.ledger.put_predictions(unit.key, stored), "images": len(stored)}
         scores = score(stored, manifest, unit.fold)
-        record = {**identity, **result, "status": "scored", "predictions": predictions, "scores": scores, "failure": None}
+        record = {
+            **identity,
+            **result,
+            "status": "scored",
+            "predictions": predictions,
+            "scores": scores,
+            "failure": None,
+        }
         return self.ledger.append(record)
 
     def _fail(self, unit: Unit, outcome: Outcome) -> Record:

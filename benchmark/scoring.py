@@ -56,7 +56,9 @@ def score(stored: Stored, manifest: Manifest, fold: int) -> dict[str, Any]:
         "accuracy": float((predicted == truth).mean()),
         "top2": metrics.top_k(stored, truth, 2),
         "ece": metrics.expected_calibration_error(stored, truth),
-        "karyotype_accuracy": metrics.complete_groups((predicted == truth)[known], cells[known]) if known.any() else None,
+        "karyotype_accuracy": metrics.complete_groups((predicted == truth)[known], cells[known])
+        if known.any()
+        else None,
         "f1": {name: None if np.isnan(value) else float(value) for name, value in zip(CLASSES, f1, strict=True)},
         "confusion": matrix.tolist(),
     }

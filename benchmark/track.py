@@ -96,7 +96,9 @@ class Track(Strict):
         for pair in self.pairs:
             if pair.target == target:
                 return pair.source
-        raise InputError("not a target of this track", file=self.name, field="target", found=target, allowed=self.targets)
+        raise InputError(
+            "not a target of this track", file=self.name, field="target", found=target, allowed=self.targets
+        )
 
     @property
     def digest(self) -> str:

@@ -44,7 +44,7 @@ def test_three_protocols_on_two_targets(workspace: Path, tiny_track: Track) -> N
     campaign = Campaign(workspace, tiny_track, [load("tf-efficientnet-lite0")], fetch=False)
     plan = campaign.plan()
     assert plan.blocked() == {} and len(plan.units) == 6
-    trained = campaign.run(campaign.todo(plan), quiet, threads=2)
+    trained = campaign.run(campaign.todo(plan), quiet)
     assert len(trained) == 6 and all(record["status"] == "scored" for _, record in trained)
     assert campaign.todo(plan) == [] and campaign.ledger.verify() == []
     rows = summary(Results(campaign.ledger), "imagenet")
@@ -52,7 +52,7 @@ def test_three_protocols_on_two_targets(workspace: Path, tiny_track: Track) -> N
         (target, ["imagenet", "scratch", "two-step"]) for target in ("sim-g", "sim-q")
     ]
     record = campaign.ledger.by_key()[plan.classifiers["tf-efficientnet-lite0", "two-step", "sim-q", 0, 0]]
-    assert record["environment"]["nondeterministic"] == [] and record["environment"]["threads"] == 2
+    assert record["environment"]["nondeterministic"] == [] and record["environment"]["threads"] == 1
     assert len(record["log"]) == tiny_track.recipe.epochs and record["peak_bytes"] > 0
     assert record["submission"]["pinned"] and len(record["weights"]) == 64
 
@@ -128,7 +128,10 @@ def test_killed_at_random_moments_it_ends_with_the_same_ledger(
     kills = 0
     for _ in range(60):
         harness = subprocess.Popen(
-            command(workspace, track_file, folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+            command(workspace, track_file, folder),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             out, _ = harness.communicate(timeout=chance.uniform(2.0, 9.0) if kills < 6 else None)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 
 from benchmark import files
 from benchmark.errors import InfrastructureError, InputError
@@ -27,7 +28,7 @@ class Thing(Strict):
     part: Part = Part()
     maybe: Part | None = None
     parts: tuple[Part, ...] = ()
-    named: dict[str, Part] = {}
+    named: dict[str, Part] = Field(default_factory=dict)
 
 
 def yaml_file(tmp_path: Path, text: str | bytes) -> Path:
@@ -49,7 +50,7 @@ def test_good_file_is_read(tmp_path: Path) -> None:
     [
         ("", ["mapping", "NoneType"]),
         ("- a\n", ["mapping", "list"]),
-        ("name: [", ["not valid YAML", "line 2"]),
+        ("name: a\npart: {", ["not valid YAML", "line 2"]),
         ("name: a\nname: b\n", ["key 'name' twice", "line 2"]),
         ("name: a\npart: {size: 1, size: 2}\n", ["key 'size' twice"]),
         ("name: &x a\npart: *x\n", ["aliases", "line 2"]),
@@ -150,9 +151,14 @@ def test_atomic_file_appears_when_whole(tmp_path: Path) -> None:
 def test_failure_keeps_the_old_file_and_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "x.bin"
     path.write_bytes(b"old")
-    with pytest.raises(KeyboardInterrupt), atomic(path) as file:
-        file.write(b"new")
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with atomic(path) as file:
+            file.write(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert path.read_bytes() == b"old"
     assert [item.name for item in tmp_path.iterdir()] == ["x.bin"]
 

@@ -25,7 +25,10 @@ def submission(name: str = "net", **model: Any) -> Submission:
 
 
 def make(
-    submissions: Sequence[Submission], names: Sequence[str] = protocols.MAIN, weights: Weights | None = None, **options: Any
+    submissions: Sequence[Submission],
+    names: Sequence[str] = protocols.MAIN,
+    weights: Weights | None = None,
+    **options: Any,
 ) -> Plan:
     planner = Planner(POCKET, MANIFESTS, lambda _: weights or Weights("w" * 64), {})
     return planner.plan(submissions, names, **{"folds": [0], "repeats": [0], **options})
@@ -100,13 +103,17 @@ def test_what_decides_a_result_changes_its_key(what: str) -> None:
 
 def test_recipe_preprocessing_and_manifest_change_the_key() -> None:
     def key(track: tracks.Track, images: dict[str, Any]) -> str:
-        plan = Planner(track, images, lambda _: Weights(None, "none"), {}).plan([submission()], ("scratch",), ["cir-g"], [0], [0])
+        plan = Planner(track, images, lambda _: Weights(None, "none"), {}).plan(
+            [submission()], ("scratch",), ["cir-g"], [0], [0]
+        )
         return plan.units[0].key
 
     found = {
         key(POCKET, MANIFESTS),
         key(POCKET.model_copy(update={"recipe": POCKET.recipe.model_copy(update={"lr": 0.01})}), MANIFESTS),
-        key(POCKET.model_copy(update={"preprocess": POCKET.preprocess.model_copy(update={"exponent": 1.0})}), MANIFESTS),
+        key(
+            POCKET.model_copy(update={"preprocess": POCKET.preprocess.model_copy(update={"exponent": 1.0})}), MANIFESTS
+        ),
         key(POCKET, {**MANIFESTS, "cir-g": MANIFESTS["bioimlab-q"]}),
     }
     assert len(found) == 4

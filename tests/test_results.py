@@ -28,7 +28,14 @@ class Maker:
         self.ledger, self.manifest, self.said = Ledger(folder), manifest(), {}
 
     def add(
-        self, arm: str, fold: int, repeat: int = 0, skill: float = 0.8, name: str = "net", failed: bool = False, **changes: Any
+        self,
+        arm: str,
+        fold: int,
+        repeat: int = 0,
+        skill: float = 0.8,
+        name: str = "net",
+        failed: bool = False,
+        **changes: Any,
     ) -> None:
         found = self.manifest
         truth = found.labels[found.part(fold, "test")]

@@ -52,7 +52,9 @@ class Instant(Sandbox):
 @pytest.fixture
 def make(workspace: Path, tiny_track: Track, tiny_submission: Submission) -> Callable[..., tuple[Runner, list[Unit]]]:
     def runner(sandbox: Sandbox) -> tuple[Runner, list[Unit]]:
-        made = Runner(workspace, tiny_track, {"tiny-net": tiny_submission}, {}, sandbox, "cpu", 1, lambda unit, line: None)
+        made = Runner(
+            workspace, tiny_track, {"tiny-net": tiny_submission}, {}, sandbox, "cpu", 1, lambda unit, line: None
+        )
         manifests = {name: made.store.open(name).manifest for name in tiny_track.targets}
         plan = Planner(tiny_track, manifests, lambda _: Weights(None, "none"), {}).plan([tiny_submission], ["scratch"])
         return made, plan.units
@@ -64,7 +66,19 @@ def test_a_unit_becomes_a_record_that_verifies(make: Any) -> None:
     runner, units = make(Instant())
     record = runner.execute(units[0])
     assert record["status"] == "scored" and record["scores"]["macro_f1"] > 0.5
-    for field in ("key", "chain", "weights", "packages", "harness", "environment", "seconds", "peak_bytes", "checkpoint", "prev", "hash"):
+    for field in (
+        "key",
+        "chain",
+        "weights",
+        "packages",
+        "harness",
+        "environment",
+        "seconds",
+        "peak_bytes",
+        "checkpoint",
+        "prev",
+        "hash",
+    ):
         assert field in record, field
     assert runner.ledger.verify() == []
 
@@ -223,7 +237,11 @@ def test_a_lost_checkpoint_is_made_again_without_a_second_record(make: Any) -> N
     record = runner.execute(units[0])
     shutil.rmtree(runner.folder(units[0].key))
     assert runner.execute(units[0]) == record
-    assert runner.has_checkpoint(units[0].key) and len(sandbox.runs) == 2 and len(Ledger(runner.ledger.folder).records()) == 1
+    assert (
+        runner.has_checkpoint(units[0].key)
+        and len(sandbox.runs) == 2
+        and len(Ledger(runner.ledger.folder).records()) == 1
+    )
 
 
 def test_what_the_record_refers_to_is_kept_beside_it(make: Any, tiny_track: Track) -> None:

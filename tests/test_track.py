@@ -34,7 +34,10 @@ def test_a_track_of_ones_own_is_read_from_its_file(tmp_path: Path) -> None:
 
 BAD = {
     "unknown key": ({"optimizer": "sgd"}, "optimizer: unknown key"),
-    "unknown key inside": ({"recipe": {"epochs": 1, "batch_size": 8, "lr": 0.1, "momentum": 0.9}}, "recipe.momentum: unknown key.*allowed: .*epochs"),
+    "unknown key inside": (
+        {"recipe": {"epochs": 1, "batch_size": 8, "lr": 0.1, "momentum": 0.9}},
+        "recipe.momentum: unknown key.*allowed: .*epochs",
+    ),
     "no epochs": ({"recipe": {"batch_size": 8, "lr": 0.1}}, "recipe.epochs: this key is required"),
     "negative rate": ({"recipe": {"epochs": 1, "batch_size": 8, "lr": -1}}, "recipe.lr: .*greater than 0; found -1"),
     "text for a number": ({"repeats": "many"}, "repeats: .*valid integer.*found 'many'"),

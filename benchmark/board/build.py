@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -26,12 +26,16 @@ def points(found: dict[str, float] | None, signed: bool = False) -> dict[str, st
     known = found["low"] == found["low"]
     return {
         "value": form.format(100 * found["value"]).replace("-", "\N{MINUS SIGN}"),
-        "bounds": f"{form.format(100 * found['low'])} to {form.format(100 * found['high'])}".replace("-", "\N{MINUS SIGN}") if known else "",
+        "bounds": f"{form.format(100 * found['low'])} to {form.format(100 * found['high'])}".replace(
+            "-", "\N{MINUS SIGN}"
+        )
+        if known
+        else "",
     }
 
 
 def build(ledger: Ledger, folder: Path) -> Path:
-    """Write `index.html` into a folder.
+    """Write `index.html` into a folder, and beside it the chart of each track as `<track>.svg` and `.png`.
 
     Args:
         ledger: must verify; every figure is computed again from its predictions.
@@ -46,16 +50,34 @@ def build(ledger: Ledger, folder: Path) -> Path:
     """
     findings = ledger.verify(rescore=False)
     if findings:
-        raise IntegrityError(findings[0].problem, file=ledger.path, field=f"line {findings[0].line}", hint="Run: karyobench ledger verify")
+        raise IntegrityError(
+            findings[0].problem,
+            file=ledger.path,
+            field=f"line {findings[0].line}",
+            hint="Run: karyobench ledger verify",
+        )
     rows = summary(Results(ledger), BASELINE)
     if not rows:
-        raise InputError("the ledger holds no result yet", file=ledger.path, hint="Run: karyobench run or karyobench demo")
+        raise InputError(
+            "the ledger holds no result yet", file=ledger.path, hint="Run: karyobench run or karyobench demo"
+        )
     tracks = sorted({row["track"] for row in rows})
     sections = [_section(ledger, track, [row for row in rows if row["track"] == track]) for track in tracks]
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     page = environment.get_template("index.html").render(
         sections=sections, protocols=PROTOCOLS, baseline=BASELINE, version=__version__, records=len(ledger.records())
     )
+    for track in tracks:
+        kinds: tuple[Literal["svg", "png"], ...] = ("svg", "png")
+        for kind in kinds:
+            with atomic(folder / f"{track}.{kind}") as file:
+                file.write(dumbbell([row for row in rows if row["track"] == track], kind))
     path = folder / "index.html"
     with atomic(path) as file:
         file.write(page.encode())
@@ -70,14 +92,26 @@ def _section(ledger: Ledger, track: str, rows: list[dict[str, Any]]) -> dict[str
         cells = []
         for name in names:
             entry = row["protocols"].get(name, {})
-            cells.append({"score": points(entry.get("macro_f1")), "gain": points(entry.get("gain"), signed=True), "failed": entry.get("failed", [])})
-        lines.append({**row, "cells": cells, "trainings": max((e.get("trainings", 0) for e in row["protocols"].values()), default=0)})
+            cells.append(
+                {
+                    "score": points(entry.get("macro_f1")),
+                    "gain": points(entry.get("gain"), signed=True),
+                    "failed": entry.get("failed", []),
+                }
+            )
+        lines.append(
+            {
+                **row,
+                "cells": cells,
+                "trainings": max((e.get("trainings", 0) for e in row["protocols"].values()), default=0),
+            }
+        )
     return {
         "track": ledger.document("tracks", newest["track"]["digest"]),
         "simulated": any(row["simulated"] for row in rows),
         "names": names,
         "rows": lines,
-        "chart": dumbbell(rows),
+        "chart": dumbbell(rows).decode(),
         "device": newest.get("environment", {}).get("device", "not recorded"),
         "packages": newest["packages"],
     }

@@ -1,9 +1,9 @@
-"""Pictures of the board, as SVG text with real text in it."""
+"""Pictures of the board: SVG with real text in it, and the same as PNG."""
 
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, Literal
 
 SHADES = {
     "scratch": "#8c8c8c",
@@ -17,14 +17,15 @@ SHADES = {
 MARKS = {"scratch": "o", "imagenet": "s", "two-step": "D", "imagenet-long": "^", "two-step-shuffled": "v"}
 
 
-def dumbbell(rows: list[dict[str, Any]]) -> str:
+def dumbbell(rows: list[dict[str, Any]], kind: Literal["svg", "png"] = "svg") -> bytes:
     """Macro-F1 of each protocol, a line a submission and target, with intervals.
 
     Args:
         rows: from `benchmark.results.summary`.
+        kind: `svg`: one `<svg>` element on no background; `png`: on white, 200 dots an inch.
 
     Returns:
-        One `<svg>` element.
+        The file's bytes; the same rows give the same bytes.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -42,8 +43,16 @@ def dumbbell(rows: list[dict[str, Any]]) -> str:
             for number, (name, found) in enumerate(arms):
                 height = line + 0.09 * (number - (len(arms) - 1) / 2)
                 if found["low"] == found["low"]:
-                    axes.plot([100 * found["low"], 100 * found["high"]], [height] * 2, color=SHADES[name], linewidth=2, alpha=0.55)
-                point = axes.plot([100 * found["value"]], [height], MARKS[name], color=SHADES[name], markersize=7, zorder=3)
+                    axes.plot(
+                        [100 * found["low"], 100 * found["high"]],
+                        [height] * 2,
+                        color=SHADES[name],
+                        linewidth=2,
+                        alpha=0.55,
+                    )
+                point = axes.plot(
+                    [100 * found["value"]], [height], MARKS[name], color=SHADES[name], markersize=7, zorder=3
+                )
                 used[name] = point[0]
         axes.set_yticks(range(len(rows)), [f"{row['submission']}\n→ {row['target']}" for row in reversed(rows)])
         axes.set_ylim(-0.6, len(rows) - 0.4)
@@ -55,7 +64,10 @@ def dumbbell(rows: list[dict[str, Any]]) -> str:
         axes.tick_params(axis="y", length=0)
         if used:
             figure.legend(used.values(), used.keys(), loc="outside upper center", ncols=len(used), frameon=False)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = text.getvalue()
-    return svg[svg.index("<svg") :]
+        file = io.BytesIO()
+        if kind == "png":
+            figure.savefig(file, format="png", dpi=200, metadata={"Software": None})
+            return file.getvalue()
+        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = file.getvalue()
+    return svg[svg.index(b"<svg") :]

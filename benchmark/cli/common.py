@@ -14,7 +14,11 @@ import typer
 Workspace = Annotated[
     Path,
     typer.Option(
-        "--workspace", "-w", envvar="KARYOBENCH_WORKSPACE", help="Folder for images, units and the ledger.", show_default=True
+        "--workspace",
+        "-w",
+        envvar="KARYOBENCH_WORKSPACE",
+        help="Folder for images, units and the ledger.",
+        show_default=True,
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print plain JSON instead of a table.")]

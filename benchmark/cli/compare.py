@@ -16,7 +16,9 @@ FOOTNOTE = (
 
 
 def compare(
-    submissions: Annotated[list[str] | None, typer.Argument(metavar="[SUBMISSION]...", help="Default: all in the ledger.")] = None,
+    submissions: Annotated[
+        list[str] | None, typer.Argument(metavar="[SUBMISSION]...", help="Default: all in the ledger.")
+    ] = None,
     track: Annotated[str | None, typer.Option("--track", "-t", help="Default: all tracks, in separate rows.")] = None,
     over: Annotated[str, typer.Option(help="The protocol that gains are measured against.")] = "imagenet",
     workspace: Workspace = DEFAULT_WORKSPACE,
@@ -49,7 +51,20 @@ def render(rows: list[dict[str, Any]], over: str) -> str:
         for name, entry in row["protocols"].items():
             score = interval(entry["macro_f1"]) if "macro_f1" in entry else "failed: " + ", ".join(entry["failed"])
             gain = interval(entry["gain"], signed=True) if "gain" in entry else ""
-            marks = [mark for mark, wanted in (("simulated", row["simulated"]), ("unpinned", not row["pinned"])) if wanted]
-            lines.append((row["submission"], row["track"], row["target"], name, score, gain, entry.get("trainings", 0), ", ".join(marks)))
+            marks = [
+                mark for mark, wanted in (("simulated", row["simulated"]), ("unpinned", not row["pinned"])) if wanted
+            ]
+            lines.append(
+                (
+                    row["submission"],
+                    row["track"],
+                    row["target"],
+                    name,
+                    score,
+                    gain,
+                    entry.get("trainings", 0),
+                    ", ".join(marks),
+                )
+            )
     heads = ("submission", "track", "target", "protocol", "macro-F1 %", f"gain over {over}", "trainings", "note")
     return f"{table(lines, heads)}\n\n{FOOTNOTE}"

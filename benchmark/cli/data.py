@@ -41,7 +41,9 @@ def list_(workspace: Workspace = DEFAULT_WORKSPACE, json: Json = False) -> None:
 def fetch(
     name: Name,
     workspace: Workspace = DEFAULT_WORKSPACE,
-    accept_terms: Annotated[bool, typer.Option("--accept-terms", help="You have read the terms and accept them.")] = False,
+    accept_terms: Annotated[
+        bool, typer.Option("--accept-terms", help="You have read the terms and accept them.")
+    ] = False,
     source: Annotated[int | None, typer.Option(help="Which source of the card, from 0. Default: all in turn.")] = None,
 ) -> None:
     """Download a dataset from where its authors or a mirror publish it, and import it.
@@ -64,7 +66,9 @@ def fetch(
         return
     say(f"{card.title}\n\nTerms of use: {card.terms}\n\nCite: " + "\n      ".join(card.citation) + "\n")
     with bar(f"fetching {name}", "bytes") as progress:
-        path = fetching.fetch(card, workspace / "downloads" / name, accept_terms=accept_terms, source=source, progress=progress)
+        path = fetching.fetch(
+            card, workspace / "downloads" / name, accept_terms=accept_terms, source=source, progress=progress
+        )
     try:
         _import(store, name, path, fetching.source_of(card, path).folder)
     except InputError:
@@ -75,7 +79,9 @@ def fetch(
 @app.command("import")
 def import_(
     name: Name,
-    path: Annotated[Path | None, typer.Argument(help="Folder, .zip, .tar or .tar.gz. Not needed for simulated data.")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="Folder, .zip, .tar or .tar.gz. Not needed for simulated data.")
+    ] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Import a dataset from a folder or archive in its official layout.
@@ -110,7 +116,9 @@ def _import(store: object, name: str, path: Path, folder: str = "") -> None:
     with bar(f"importing {name}") as progress:
         dataset = imports.import_archive(store, cards.load(name), path, progress, folder)
     groups = len(set(dataset.manifest.groups))
-    say(f"{name}: {len(dataset.manifest)} images in {groups} groups (by {dataset.card.group}), every pixel as in the manifest")
+    say(
+        f"{name}: {len(dataset.manifest)} images in {groups} groups (by {dataset.card.group}), every pixel as in the manifest"
+    )
 
 
 @app.command()
@@ -124,7 +132,9 @@ def verify(name: Name, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
     dataset = Store(workspace).open(name)
     altered = list(dataset.altered())
     if altered:
-        raise IntegrityError(f"{len(altered)} altered: {', '.join(altered[:10])}", file=dataset.folder, hint="Import it again")
+        raise IntegrityError(
+            f"{len(altered)} altered: {', '.join(altered[:10])}", file=dataset.folder, hint="Import it again"
+        )
     say(f"{name}: {len(dataset.manifest)} images, all as in the manifest")
 
 
@@ -132,7 +142,9 @@ def verify(name: Name, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
 def show(
     name: Name,
     output: Annotated[Path, typer.Option("--output", "-o", help="PNG to write.")] = Path("chromosomes.png"),
-    cell: Annotated[str | None, typer.Option(help="Draw the karyogram of this cell instead of a contact sheet.")] = None,
+    cell: Annotated[
+        str | None, typer.Option(help="Draw the karyogram of this cell instead of a contact sheet.")
+    ] = None,
     size: Annotated[int | None, typer.Option(help="Show images as a model sees them, at this size in pixels.")] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:

@@ -45,7 +45,7 @@ def demo(
     for reason, what in plan.blocked().items():
         raise InputError(f"the demo cannot run {what[0]}: {reason}", hint="Run: pip install 'karyobench[demo]'")
     note(f"{len(plan.classifiers)} classifiers from {len(plan.units)} trainings")
-    execute(campaign, campaign.todo(plan), device, 1, None, "process", "local")
+    execute(campaign, campaign.todo(plan), device, None, 1, "process", "local")
     rows = summary(Results(campaign.ledger, track.name), BASELINE)
     say(render(rows, BASELINE))
     page = build(campaign.ledger, workspace / "board")

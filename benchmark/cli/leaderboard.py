@@ -14,7 +14,9 @@ app = typer.Typer(help="The public page: build.", no_args_is_help=True)
 
 @app.command()
 def build(
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder. Default: board, in the workspace.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder. Default: board, in the workspace.")
+    ] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Build the page from the workspace's ledger; it opens from disk, offline.

@@ -82,4 +82,21 @@ def score(
          "" if s["karyotype_accuracy"] is None else percent(s["karyotype_accuracy"]))
         for r, s in found
     ]  # fmt: skip
-    say(table(rows, ("key", "submission", "arm", "dataset", "fold", "repeat", "macro-F1", "accuracy", "top-2", "ECE", "whole cells")))
+    say(
+        table(
+            rows,
+            (
+                "key",
+                "submission",
+                "arm",
+                "dataset",
+                "fold",
+                "repeat",
+                "macro-F1",
+                "accuracy",
+                "top-2",
+                "ECE",
+                "whole cells",
+            ),
+        )
+    )

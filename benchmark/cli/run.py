@@ -19,10 +19,15 @@ if TYPE_CHECKING:
     from benchmark.plan import Plan, Unit
 
 Submissions = Annotated[
-    list[str] | None, typer.Argument(metavar="[SUBMISSION]...", help="Names of shipped submissions or paths; `all` for every shipped one.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[SUBMISSION]...", help="Names of shipped submissions or paths; `all` for every shipped one."
+    ),
 ]
 TrackOption = Annotated[str, typer.Option("--track", "-t", help="smoke, pocket, paper, or the path of a YAML file.")]
-Protocols = Annotated[list[str] | None, typer.Option("--protocol", "-p", help="Repeatable. Default: scratch, imagenet, two-step.")]
+Protocols = Annotated[
+    list[str] | None, typer.Option("--protocol", "-p", help="Repeatable. Default: scratch, imagenet, two-step.")
+]
 Targets = Annotated[list[str] | None, typer.Option("--target", help="Repeatable. Default: every target of the track.")]
 Folds = Annotated[list[int] | None, typer.Option("--fold", "-f", help="Repeatable, from 0. Default: the track's.")]
 Repeats = Annotated[list[int] | None, typer.Option("--repeat", "-r", help="Repeatable, from 0. Default: the track's.")]
@@ -62,7 +67,7 @@ def plan(
     fold: Folds = None,
     repeat: Repeats = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
-    jobs: Annotated[int, typer.Option(min=1, help="Units at once, for the estimate.")] = 1,
+    jobs: Annotated[int | None, typer.Option(min=1, help="Units at once, for the estimate. Default: as `run`.")] = None,
     json: Json = False,
 ) -> None:
     """Show what a run would train, what is shared, what is done and what cannot run, and how long it takes.
@@ -70,12 +75,12 @@ def plan(
     Examples: karyobench plan tf-efficientnet-lite0
               karyobench plan all --track paper --fold 0 --repeat 0
     """
-    from benchmark.campaign import estimate
+    from benchmark.campaign import default_jobs, estimate
 
     campaign, made = prepare(submissions, track, workspace, protocol, target, fold, repeat, fetch=False)
     todo = campaign.todo(made)
     done = {key for key in campaign.ledger.by_key() if key in made.by_key}
-    seconds, unknown = estimate(todo, campaign.seconds_per_image(), jobs)
+    seconds, unknown = estimate(todo, campaign.seconds_per_image(), jobs or default_jobs("cpu", 1))
     if json:
         emit(
             {
@@ -94,7 +99,17 @@ def plan(
         return
     marks = {unit.key: "to do" for unit in todo} | dict.fromkeys(done, "done")
     rows = [
-        (u.key[:12], u.submission, u.arm, " → ".join(u.chain), u.fold, u.repeat, u.epochs, f"{u.cost:,}", marks.get(u.key, "blocked"))
+        (
+            u.key[:12],
+            u.submission,
+            u.arm,
+            " → ".join(u.chain),
+            u.fold,
+            u.repeat,
+            u.epochs,
+            f"{u.cost:,}",
+            marks.get(u.key, "blocked"),
+        )
         for u in made.units
     ]
     say(table(rows, ("key", "submission", "protocol", "chain", "fold", "repeat", "epochs", "images", "state")))
@@ -106,7 +121,11 @@ def plan(
         more = f" and {len(what) - 3} more" if len(what) > 3 else ""
         say(f"not run: {', '.join(what[:3])}{more}: {reason}")
     if todo:
-        text = f"about {duration(seconds)}, from units measured here" if seconds is not None else "no unit of this track measured here yet"
+        text = (
+            f"about {duration(seconds)}, from units measured here"
+            if seconds is not None
+            else "no unit of this track measured here yet"
+        )
         missing = f" (not measured: {', '.join(unknown)})" if unknown and seconds is not None else ""
         say(f"time: {text}{missing}")
 
@@ -119,8 +138,10 @@ def run(
     fold: Folds = None,
     repeat: Repeats = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
-    jobs: Annotated[int, typer.Option(min=1, help="Units at once.")] = 1,
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads a unit. Default: all, shared among the jobs.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Units at once. Default: one a processor, as memory allows; one on a GPU.")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Processor threads a unit; changes the last bits.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     sandbox: Annotated[str, typer.Option(help="Where the submitted code runs.")] = "process",
     engine: Annotated[str, typer.Option(help="Who hands out units.")] = "local",
@@ -155,7 +176,7 @@ def run(
 
 
 def execute(
-    campaign: Campaign, todo: Sequence[Unit], device: str, jobs: int, threads: int | None, sandbox: str, engine: str
+    campaign: Campaign, todo: Sequence[Unit], device: str, jobs: int | None, threads: int, sandbox: str, engine: str
 ) -> list[tuple[Unit, dict[str, Any]]]:
     """Run units under a progress bar over all images that remain to be trained on."""
     from benchmark.campaign import default_device

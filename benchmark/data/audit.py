@@ -30,8 +30,8 @@ from benchmark.errors import InputError
 
 U8 = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
-Progress = Callable[[str, int, int], None]
-"""Told what is being checked, how many checks are done, and how many there are."""
+Progress = Callable[[int, int], None]
+"""Told how many checks are done and how many there are."""
 
 CHECKS_ALONE = 7
 CHECKS_BETWEEN = 3
@@ -62,24 +62,24 @@ def audit(
     total = CHECKS_ALONE * len(datasets) + CHECKS_BETWEEN * len(pairs)
     checks: list[Check] = []
 
-    def tell(what: str) -> None:
+    def tell() -> None:
         if progress is not None:
-            progress(what, len(checks), total)
+            progress(len(checks), total)
 
     described: dict[str, Looks] = {}
     for dataset in datasets:
         name, manifest, images = dataset.card.name, dataset.manifest, prepared[dataset.card.name]
-        tell(f"{name}: folds")
+        tell()
         checks += [check(name, manifest) for check in split_checks.ALL]
-        tell(f"{name}: near-duplicates")
+        tell()
         described[name] = near_duplicates.looks(images)
         checks += _near_within(name, manifest, described[name])
-        tell(f"{name}: frames")
+        tell()
         checks.append(_frame(name, manifest, images, seed))
     for first, second in pairs:
-        tell(f"{first.card.name} and {second.card.name}: duplicates")
+        tell()
         checks += _between(first, second, described)
-    tell("done")
+    tell()
     return Report(checks=tuple(checks))
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from pydantic import Field
 from tabulate import tabulate
@@ -68,9 +68,9 @@ class Report(Strict):
         blocks.append("All checks passed." if self.ok else f"{failed} of {len(self.checks)} checks failed.")
         return "\n\n".join(blocks)
 
-    def to_json(self) -> str:
-        """Readable JSON: `ok` and `checks`."""
-        return json.dumps({"ok": self.ok, **self.model_dump(mode="json")}, indent=1, ensure_ascii=False)
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for JSON: `ok` and `checks`."""
+        return {"ok": self.ok, **self.model_dump(mode="json")}
 
 
 def outcome(

@@ -48,7 +48,9 @@ class Card(Strict):
     polarity: Literal["light-on-dark", "dark-on-light"]
     simulated: bool = False
     layout: Literal["bioimlab", "cir", "cir-origin", "simulated"] = Field(description="which importer reads it")
-    group: Literal["case", "cell", "image"] = Field(description="what never stands on both sides of a split")
+    group: Literal["case", "cell", "image"] = Field(
+        description="what never stands on both sides of a split; cell: the case where it is known, else the cell"
+    )
     description: str
     citation: tuple[str, ...]
     terms: str = Field(description="terms of use, shown before a download")
@@ -70,7 +72,9 @@ def read(path: Path) -> Card:
     """Read one card; its name must be its folder's."""
     card = read_yaml(path, Card)
     if card.name != path.parent.name:
-        raise InputError("must be the folder's name", file=path, field="name", found=card.name, allowed=path.parent.name)
+        raise InputError(
+            "must be the folder's name", file=path, field="name", found=card.name, allowed=path.parent.name
+        )
     return card
 
 

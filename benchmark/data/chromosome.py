@@ -104,8 +104,10 @@ def draw_axis(copy: Homologue, cell: Cell, rng: np.random.Generator) -> Axis:
     along = np.linspace(0.0, length, max(8, round(length / STEP) + 1))
     part, kink = along / length, copy.centromere / copy.length
     bend, wave, snap = rng.standard_normal(3).clip(-2.5, 2.5)
-    angle = np.radians(cell.bend) * np.sqrt(length / cell.length) * (
-        bend * (part - 0.5) + 0.3 * wave * np.sin(2 * np.pi * part) + 0.35 * snap * np.tanh((part - kink) / 0.08)
+    angle = (
+        np.radians(cell.bend)
+        * np.sqrt(length / cell.length)
+        * (bend * (part - 0.5) + 0.3 * wave * np.sin(2 * np.pi * part) + 0.35 * snap * np.tanh((part - kink) / 0.08))
     )
     strong, turn, centre = rng.random(), rng.uniform(60, 170) * rng.choice([-1.0, 1.0]), rng.uniform(0.3, 0.7)
     if strong < cell.strong_bend and length > SHORT:

@@ -61,7 +61,12 @@ def draw(manifest: Manifest, seed: int = 0, attempts: int = 100) -> Drawn:
     labels, groups = manifest.labels, manifest.groups
     count = len(np.unique(groups))
     if count < 2 * FOLDS:
-        raise InputError("too few groups for five folds with validation", field=manifest.group_by, found=count, allowed=f"at least {2 * FOLDS}")
+        raise InputError(
+            "too few groups for five folds with validation",
+            field=manifest.group_by,
+            found=count,
+            allowed=f"at least {2 * FOLDS}",
+        )
     if manifest.group_by == "image":
         best = _split(labels, groups, seed)
     else:

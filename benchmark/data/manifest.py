@@ -60,7 +60,7 @@ class Manifest:
 
     Args:
         entries: sorted by image id.
-        group_by: which column is the group: `case`, `cell` or `image`.
+        group_by: what is the group: `case`; `cell`, or the case where that is known; `image`.
     """
 
     entries: tuple[Entry, ...]
@@ -77,7 +77,9 @@ class Manifest:
 
     @cached_property
     def groups(self) -> npt.NDArray[np.str_]:
-        """Group of each image, shape (n,)."""
+        """Group of each image, shape (n,): with `cell`, the case where it is known, else the cell."""
+        if self.group_by == "cell":
+            return np.array([entry.case or entry.cell for entry in self.entries])
         return np.array([getattr(entry, self.group_by) for entry in self.entries])
 
     @cached_property

@@ -21,6 +21,7 @@ Range = tuple[float, float]
 FINE = 2
 """Supersampling: grid points per pixel and axis."""
 
+
 @dataclass(frozen=True)
 class Stain:
     """What is typical of a stain; ranges are drawn from once per cell, uniformly.

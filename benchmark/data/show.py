@@ -59,7 +59,29 @@ _DARK = Palette(page=0, text=235, faint=150, line=90, canvas=48)
 _LIGHT = Palette(page=255, text=25, faint=120, line=180, canvas=226)
 
 
-def contact_sheet(dataset: Dataset, *, per_class: int = 8, prepared: U8 | None = None, seed: int = 0) -> Image.Image:
+def contact_sheet(
+    dataset: Dataset, output: Path, *, images: U8 | None = None, per_class: int = 8, seed: int = 0
+) -> None:
+    """Write a PNG of examples of every class; see `draw_contact_sheet`.
+
+    Raises:
+        InputError: when `per_class` is out of range or `images` is not of this dataset.
+        InfrastructureError: when the disk is full or not writable.
+    """
+    _save(output, draw_contact_sheet(dataset, images=images, per_class=per_class, seed=seed))
+
+
+def karyogram(dataset: Dataset, cell: str, output: Path) -> None:
+    """Write a PNG of all chromosomes of one cell; see `draw_karyogram`.
+
+    Raises:
+        InputError: when the dataset's cells are not known, or there is no such cell, or more than one.
+        InfrastructureError: when the disk is full or not writable.
+    """
+    _save(output, draw_karyogram(dataset, cell))
+
+
+def draw_contact_sheet(dataset: Dataset, *, images: U8 | None = None, per_class: int = 8, seed: int = 0) -> Image.Image:
     """Examples of every class, one row a class, in two columns of twelve classes.
 
     Raw crops keep their proportions to each other unless a canvas is larger than a tile; a faint
@@ -67,47 +89,47 @@ def contact_sheet(dataset: Dataset, *, per_class: int = 8, prepared: U8 | None =
 
     Args:
         dataset: an imported dataset.
+        images: a track's prepared images (n, size, size) in manifest order, to show instead of raw crops.
         per_class: number of examples of a class; fewer are shown where there are fewer.
-        prepared: a track's images (n, size, size) in manifest order, to show instead of the raw crops.
         seed: which examples are drawn.
 
     Raises:
-        InputError: when `per_class` is out of range or `prepared` is not of this dataset.
+        InputError: when `per_class` is out of range or `images` is not of this dataset.
     """
     if not 1 <= per_class <= 40:
         raise InputError("out of range", field="per_class", found=per_class, allowed="1 to 40")
-    if prepared is not None and (prepared.ndim != 3 or len(prepared) != len(dataset.manifest)):
+    if images is not None and (images.ndim != 3 or len(images) != len(dataset.manifest)):
         wanted = f"({len(dataset.manifest)}, size, size)"
-        raise InputError("not the prepared images of this dataset", found=prepared.shape, allowed=wanted)
-    light_on_dark = prepared is not None or dataset.card.polarity == "light-on-dark"
+        raise InputError("not the prepared images of this dataset", found=images.shape, allowed=wanted)
+    light_on_dark = images is not None or dataset.card.polarity == "light-on-dark"
     palette = _DARK if light_on_dark else _LIGHT
     caption, block = 44, per_class * (TILE + 2)
     half = len(CLASSES) // 2
     width = 2 * _MARGIN + 2 * (caption + block) + _MARGIN
     page, draw = _page(width, 2 * _MARGIN + 40 + half * (TILE + 2), palette)
-    kind = "raw crops" if prepared is None else f"prepared, {prepared.shape[1]} px"
+    kind = "raw crops" if images is None else f"prepared, {images.shape[1]} px"
     _title(draw, dataset, f"{kind}, {per_class} of each class", width, palette)
     random = np.random.default_rng(seed)
     by_class = [np.flatnonzero(dataset.manifest.labels == number) for number in range(len(CLASSES))]
     chosen = [np.sort(random.permutation(positions)[:per_class]) for positions in by_class]
-    factor = _raw_factor(dataset, np.concatenate(chosen)) if prepared is None else TILE / max(prepared.shape[1:])
+    factor = _raw_factor(dataset, np.concatenate(chosen)) if images is None else TILE / max(images.shape[1:])
     for number, positions in enumerate(chosen):
         left = _MARGIN + (number // half) * (caption + block + _MARGIN)
         top = _MARGIN + 40 + (number % half) * (TILE + 2)
         shade = palette.faint if len(positions) else palette.line
         draw.text((left + caption - 14, top + TILE / 2), CLASSES[number], shade, _font(18), anchor="rm")
         for column, position in enumerate(positions):
-            pixels = dataset.pixels(int(position)) if prepared is None else np.asarray(prepared[position])
+            pixels = dataset.pixels(int(position)) if images is None else np.asarray(images[position])
             tile = _scaled(pixels, min(factor, TILE / max(pixels.shape)))
             x = left + caption + column * (TILE + 2) + (TILE - tile.width) // 2
             y = top + (TILE - tile.height) // 2
             page.paste(tile, (x, y))
-            if prepared is None:
+            if images is None:
                 draw.rectangle((x, y, x + tile.width - 1, y + tile.height - 1), outline=palette.canvas)
     return page
 
 
-def karyogram(dataset: Dataset, cell: str) -> Image.Image:
+def draw_karyogram(dataset: Dataset, cell: str) -> Image.Image:
     """All chromosomes of one cell, upright, in their pairs and groups, on one scale.
 
     Args:
@@ -121,7 +143,9 @@ def karyogram(dataset: Dataset, cell: str) -> Image.Image:
     entries = [dataset.manifest.entries[position] for position in positions]
     palette = _DARK if dataset.card.polarity == "light-on-dark" else _LIGHT
     pictures = _chromosomes(dataset, positions, palette)
-    heights = [max([30, *(item.height for _, names in row for n in names for item in pictures[n])]) for row in KARYOGRAM]
+    heights = [
+        max([30, *(item.height for _, names in row for n in names for item in pictures[n])]) for row in KARYOGRAM
+    ]
     top, label_space = _MARGIN + 52, 62
     page, draw = _page(PAGE, top + sum(heights) + len(heights) * label_space + 10, palette)
     name, count = cell_of(entries[0]), len(entries)
@@ -143,12 +167,7 @@ def sex(labels: list[str]) -> str:
     return "sex not told (one X, no Y)" if count else "sex not told (no X, no Y)"
 
 
-def save(path: Path, picture: Image.Image) -> None:
-    """Write a PNG, whole or not at all.
-
-    Raises:
-        InfrastructureError: when the disk is full or not writable.
-    """
+def _save(path: Path, picture: Image.Image) -> None:
     with atomic(path) as file:
         picture.save(file, "PNG", optimize=True)
 

@@ -50,7 +50,9 @@ class Dataset:
         path = self.folder / "pixels.bin"
         size = path.stat().st_size
         if size != self._offsets[-1]:
-            raise IntegrityError("wrong length", file=path, found=size, allowed=str(self._offsets[-1]), hint="Import the dataset again")
+            raise IntegrityError(
+                "wrong length", file=path, found=size, allowed=str(self._offsets[-1]), hint="Import the dataset again"
+            )
         return np.memmap(path, dtype=np.uint8, mode="r")
 
     def pixels(self, position: int) -> U8:
@@ -100,7 +102,11 @@ class Store:
         """
         card = cards.load(name)
         if not self.has(name):
-            raise InputError("dataset has not been imported", found=name, hint=f"Run: karyobench data import {name} PATH (or data fetch {name})")
+            raise InputError(
+                "dataset has not been imported",
+                found=name,
+                hint=f"Run: karyobench data import {name} PATH (or data fetch {name})",
+            )
         path = self.folder(name) / "manifest.csv"
         return Dataset(card, manifests.read(path, card.group), self.folder(name))
 
@@ -138,7 +144,7 @@ def _load(path: Path, shape: tuple[int, int, int]) -> U8:
     """
     hint = "Delete this file and run again"
     try:
-        images = np.load(path, mmap_mode="r", allow_pickle=False)
+        images: U8 = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise IntegrityError("damaged prepared images", file=path, hint=hint) from error
     if images.shape != shape or images.dtype != np.uint8:

@@ -23,7 +23,17 @@ from benchmark.sandbox.energy import joules_between, read_microjoules
 
 POLL = 0.1
 LOG_TAIL = 2000
-KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "PYTHONPATH", "VIRTUAL_ENV")
+KEPT = (
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+)
 
 
 class ProcessSandbox(Sandbox):
@@ -62,12 +72,7 @@ class ProcessSandbox(Sandbox):
 
 
 def environment(limits: Limits) -> dict[str, str]:
-    """The few variables a worker gets; threads fixed before any library starts.
-
-    Threads wait passively: with active waiting a training on a machine that has something else to
-    do slows down tenfold (two threads, two cores, four other processes: 9 to 20 images/s, against
-    69 to 99).
-    """
+    """The few variables a worker gets; threads fixed before any library starts."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join([root, *filter(None, [kept.pop("PYTHONPATH", "")])])
@@ -78,7 +83,6 @@ def environment(limits: Limits) -> dict[str, str]:
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
-        "OMP_WAIT_POLICY": "passive",
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
         "HF_HUB_OFFLINE": "1",
     }
@@ -168,5 +172,9 @@ def _judge(code: int, timed_out: bool, output: Path, limits: Limits) -> tuple[An
         return "infrastructure", "machine", _last_line(log_tail(output))
     if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
         name = signal.Signals(-code).name
-        return "infrastructure", "killed", f"the worker was ended from outside by {name} (out of memory on this machine?)"
+        return (
+            "infrastructure",
+            "killed",
+            f"the worker was ended from outside by {name} (out of memory on this machine?)",
+        )
     return "model-failure", "crash", f"ended with exit status {code}\n{log_tail(output)}"

@@ -39,7 +39,12 @@ def pick_device(wanted: str) -> torch.device:
     if device.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if (device.index or 0) >= count:
-            raise InputError("no such GPU", field="device", found=wanted, allowed="cpu" if count == 0 else f"cuda:0 to cuda:{count - 1}, cpu")
+            raise InputError(
+                "no such GPU",
+                field="device",
+                found=wanted,
+                allowed="cpu" if count == 0 else f"cuda:0 to cuda:{count - 1}, cpu",
+            )
     return device
 
 
@@ -52,7 +57,7 @@ def make_deterministic(seed: int, threads: int) -> None:
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # else every new tensor is filled first, which costs a sixth of the speed and fixes nothing here
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
 

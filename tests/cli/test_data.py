@@ -22,7 +22,9 @@ def test_list_names_the_datasets_and_what_is_imported(workspace: Path) -> None:
     text = invoke("list", "-w", str(workspace))
     assert all(name in text for name in ("bioimlab-q", "cir-g", "cir-g-origin", "sim-q", "sim-g"))
     rows = json.loads(invoke("list", "-w", str(workspace), "--json"))
-    assert {row["name"]: row["imported"] for row in rows}["sim-q"] and not {row["name"]: row["imported"] for row in rows}["cir-g"]
+    assert {row["name"]: row["imported"] for row in rows}["sim-q"] and not {
+        row["name"]: row["imported"] for row in rows
+    }["cir-g"]
 
 
 def test_fetch_shows_the_terms_and_asks_for_their_acceptance(tmp_path: Path) -> None:

@@ -46,7 +46,9 @@ def test_help_and_plan_do_not_import_torch(tmp_path: Path) -> None:
         "assert 'torch' not in sys.modules and 'timm' not in sys.modules, 'torch was imported'"
     )
     for arguments in (["karyobench", "--help"], ["karyobench", "plan", "resnet50", "-w", str(tmp_path)]):
-        done = subprocess.run([sys.executable, "-c", code.format(arguments)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code.format(arguments)], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr
 
 

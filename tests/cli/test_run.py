@@ -13,9 +13,7 @@ from benchmark.track import Track
 
 
 @pytest.fixture
-def go(
-    workspace: Path, tmp_path: Path, tiny_track: Track, tiny_submission: Submission, nearest: str
-) -> Any:
+def go(workspace: Path, tmp_path: Path, tiny_track: Track, tiny_submission: Submission, nearest: str) -> Any:
     (tmp_path / "tiny.yaml").write_text(yaml.safe_dump(json.loads(tiny_track.model_dump_json())))
     (tiny_submission.folder / "submission.yaml").write_text(
         "name: tiny-net\ntitle: Tiny\npaper: https://example.org\nlicense: MIT\nmodel: {factory: 'model.py:build'}\n"
@@ -43,8 +41,10 @@ def test_from_plan_to_table(go: Any) -> None:
     assert json.loads(go("run", "--json", "-p", "scratch"))["trained"] == []
     after = json.loads(go("plan", "--json"))
     assert (after["done"], after["todo"]) == (2, 0)
-    more = json.loads(go("plan", "--json", "-p", "scratch", "-f", "1"))
+    more = json.loads(go("plan", "--json", "-p", "scratch", "-f", "1", "--jobs", "1"))
     assert more["todo"] == 2 and more["seconds"] == pytest.approx(6.0, rel=0.2), "from the units measured"
+    both = json.loads(go("plan", "--json", "-p", "scratch", "-f", "1", "--jobs", "2"))
+    assert both["seconds"] == pytest.approx(3.0, rel=0.2)
     rows = json.loads(go("compare", "--json"))
     assert [row["target"] for row in rows] == ["sim-g", "sim-q"]
     assert "chain whole" in go("ledger verify")

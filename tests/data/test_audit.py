@@ -50,7 +50,9 @@ def make(folder: Path, name: str, stain: str, change: Callable[[dict[str, np.nda
     """Ten cells of 24 images, with sound folds; `change` may alter the pixels before they are stored."""
     number = 1 if stain == "Q" else 2
     pixels = {
-        f"c{cell}-{label:02d}": crop([number, cell, label], label) for cell in range(CELLS) for label in range(len(CLASSES))
+        f"c{cell}-{label:02d}": crop([number, cell, label], label)
+        for cell in range(CELLS)
+        for label in range(len(CLASSES))
     }
     if change is not None:
         change(pixels)
@@ -84,7 +86,9 @@ def failed(report: Report) -> dict[tuple[str, tuple[str, ...]], Check]:
 def moved(manifest: Manifest, **changes: tuple[int, int]) -> Manifest:
     """The manifest with other (fold, validation_of) for some images."""
     entries = tuple(
-        entry._replace(fold=changes[entry.image.replace("-", "_")][0], validation_of=changes[entry.image.replace("-", "_")][1])
+        entry._replace(
+            fold=changes[entry.image.replace("-", "_")][0], validation_of=changes[entry.image.replace("-", "_")][1]
+        )
         if entry.image.replace("-", "_") in changes
         else entry
         for entry in manifest.entries
@@ -97,7 +101,7 @@ def moved(manifest: Manifest, **changes: tuple[int, int]) -> Manifest:
 
 def test_clean_datasets_pass_and_progress_is_told(clean: tuple[Dataset, Dataset]) -> None:
     told: list[tuple[int, int]] = []
-    report = audit(clean, prepared(*clean), progress=lambda what, done, total: told.append((done, total)))
+    report = audit(clean, prepared(*clean), progress=lambda done, total: told.append((done, total)))
     assert report.ok, report.text()
     assert [done for done, _ in told] == sorted(done for done, _ in told)
     assert told[-1] == (len(report.checks), len(report.checks))
@@ -244,7 +248,9 @@ def test_image_in_test_and_validation_of_one_fold(manifest: Manifest) -> None:
 
 
 def test_empty_part_is_named(manifest: Manifest) -> None:
-    entries = tuple(entry._replace(validation_of=-1) if entry.validation_of == 2 else entry for entry in manifest.entries)
+    entries = tuple(
+        entry._replace(validation_of=-1) if entry.validation_of == 2 else entry for entry in manifest.entries
+    )
     assert split_checks.tested_once("q", Manifest(entries, "cell")).offenders == ("fold 2: no validation image",)
 
 
@@ -271,6 +277,13 @@ def test_frame_prediction_holds_its_error_rate() -> None:
     assert np.median([result.p for result in results if result]) > 0.2
     assert results[0] is not None
     assert results[0].chance == pytest.approx(1 / 8, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "p", "leaks"), [(0.3, 0.0005, True), (0.3, 0.002, False), (0.19, 0.0005, False), (0.05, 1.0, False)]
+)
+def test_a_leak_is_significant_and_beyond_the_tolerance(accuracy: float, p: float, leaks: bool) -> None:
+    assert frame_leak.Prediction(accuracy, 0.1, p, 10, 500).leaks == leaks
 
 
 def test_unknown_cells_are_not_tested() -> None:
@@ -333,7 +346,7 @@ def test_report_cuts_long_lists_and_counts_all() -> None:
 
 def test_report_as_json() -> None:
     report = Report(checks=(outcome("check", ["q"], "bad", ["image"], figures={"pairs": 1}),))
-    data = json.loads(report.to_json())
+    data = json.loads(json.dumps(report.to_json(), allow_nan=False))
     assert data["ok"] is False
     assert data["checks"][0]["offenders"] == ["image"]
     assert data["checks"][0]["figures"] == {"pairs": 1}

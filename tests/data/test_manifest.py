@@ -77,7 +77,9 @@ def test_columns_as_arrays() -> None:
 
 def test_parts_of_every_fold_are_disjoint_and_whole() -> None:
     random = np.random.default_rng(0)
-    entries = [entry(f"{k:03}", fold=int(random.integers(5)), validation_of=int(random.integers(-1, 5))) for k in range(200)]
+    entries = [
+        entry(f"{k:03}", fold=int(random.integers(5)), validation_of=int(random.integers(-1, 5))) for k in range(200)
+    ]
     manifest = build(entries, "cell")
     for fold in range(FOLDS):
         parts = [manifest.part(fold, part) for part in ("train", "validation", "test")]
@@ -140,7 +142,7 @@ def test_broken_file_is_named(content: str, words: list[str]) -> None:
 def test_file_that_is_no_text_is_named(tmp_path: Path) -> None:
     path = tmp_path / "manifest.csv"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="manifest.csv: not UTF-8"):
+    with pytest.raises(InputError, match=r"manifest\.csv: not UTF-8"):
         manifests.read(path, "cell")
 
 
@@ -160,3 +162,13 @@ def test_shipped_manifest_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert manifests.shipped("without", "cell") is None
     with pytest.raises(InputError, match="with, without"):
         manifests.shipped("neither", "cell")
+
+
+def test_a_cell_whose_case_is_known_is_grouped_by_it() -> None:
+    """Two pictures of one metaphase must not stand on both sides of a split."""
+    entries = [
+        manifests.Entry(f"i{number}", "1", f"c{number}", case, 4, 4, "0" * 64, 0, -1)
+        for number, case in enumerate(["", "p", "p", ""])
+    ]
+    found = manifests.build(entries, "cell")
+    assert list(found.groups) == ["c0", "p", "p", "c3"] and list(found.cells) == ["c0", "c1", "c2", "c3"]

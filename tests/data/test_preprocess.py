@@ -108,7 +108,9 @@ def test_exponent_between_filling_and_proportion(exponent: float, part: float) -
 def test_contrast_modes() -> None:
     bright, dim = chromosome(), (chromosome() * 0.5).astype(np.uint8)
     highest = {
-        mode: render_cell([bright, dim], "light-on-dark", Preprocess(size=64, contrast=mode)).max(axis=(1, 2)).astype(int)
+        mode: render_cell([bright, dim], "light-on-dark", Preprocess(size=64, contrast=mode))
+        .max(axis=(1, 2))
+        .astype(int)
         for mode in ("none", "cell", "image")
     }
     assert highest["none"][0] == pytest.approx(bright.max(), abs=12)
@@ -187,7 +189,9 @@ def test_digest_follows_every_setting_and_the_version(monkeypatch: pytest.Monkey
     assert HOW.digest() not in digests
 
 
-@pytest.mark.parametrize("wrong", [{"size": 8}, {"size": 64, "exponent": 2}, {"size": 64, "margin": 0.5}, {"size": 64, "x": 1}])
+@pytest.mark.parametrize(
+    "wrong", [{"size": 8}, {"size": 64, "exponent": 2}, {"size": 64, "margin": 0.5}, {"size": 64, "x": 1}]
+)
 def test_wrong_settings_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValidationError):
         Preprocess.model_validate(wrong)

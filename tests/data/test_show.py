@@ -64,7 +64,7 @@ def test_layout_names_every_class_once() -> None:
 def test_karyogram_draws_every_chromosome_on_the_page(tmp_path: Path) -> None:
     """Each class has its own grey value in the made-up cell, so that each is found again, and in its row."""
     dataset = make(tmp_path)
-    values = np.asarray(show.karyogram(dataset, "c1"))
+    values = np.asarray(show.draw_karyogram(dataset, "c1"))
     gain = 235 / np.median([120 + 5 * n for n, label in enumerate(CLASSES) if label != "Y" for _ in range(2)])
     middle = []
     for row in show.KARYOGRAM:
@@ -86,13 +86,14 @@ def test_karyogram_draws_every_chromosome_on_the_page(tmp_path: Path) -> None:
 
 
 def test_karyogram_keeps_proportions_and_bottoms_on_one_line(tmp_path: Path) -> None:
-    values = np.asarray(show.karyogram(make(tmp_path), "c1"))
+    values = np.asarray(show.draw_karyogram(make(tmp_path), "c1"))
     parts, _ = ndimage.label(values[80:280] > 60)
     boxes = [box for box in ndimage.find_objects(parts) if box[0].stop - box[0].start > 50]
     assert len(boxes) == 10, "1 to 5, two of each"
     boxes.sort(key=lambda box: box[1].start)
     bottoms = [box[0].stop for box in boxes]
     assert max(bottoms) - min(bottoms) <= 2
+    assert max(bottoms) < 198, "above the line of names"
     heights = [box[0].stop - box[0].start for box in boxes]
     for number, height in enumerate(heights):
         assert height / heights[0] == pytest.approx((56 - 2 * (number // 2)) / 56, abs=0.03)
@@ -101,7 +102,7 @@ def test_karyogram_keeps_proportions_and_bottoms_on_one_line(tmp_path: Path) -> 
 @pytest.mark.parametrize("width", [12, 58])
 def test_wide_chromosomes_stay_on_the_page_and_apart(tmp_path: Path, width: int) -> None:
     dataset = make(tmp_path, width=width)
-    drawn = ink(show.karyogram(dataset, "c1"))
+    drawn = ink(show.draw_karyogram(dataset, "c1"))
     assert drawn.shape[1] == show.PAGE
     assert not drawn[:, :20].any()
     assert not drawn[:, -20:].any()
@@ -109,7 +110,7 @@ def test_wide_chromosomes_stay_on_the_page_and_apart(tmp_path: Path, width: int)
 
 def test_dark_stains_are_drawn_dark_on_white(tmp_path: Path) -> None:
     light, dark = make(tmp_path / "a"), make(tmp_path / "b", polarity="dark-on-light")
-    for draw in (lambda dataset: show.karyogram(dataset, "c1"), show.contact_sheet):
+    for draw in (lambda dataset: show.draw_karyogram(dataset, "c1"), show.draw_contact_sheet):
         assert np.median(np.asarray(draw(light))) == 0
         assert np.median(np.asarray(draw(dark))) == 255
         assert ink(draw(dark), dark=False).sum() > 5000
@@ -119,7 +120,7 @@ def test_dark_stains_are_drawn_dark_on_white(tmp_path: Path) -> None:
 def test_simulated_is_marked(tmp_path: Path, polarity: str) -> None:
     real = make(tmp_path / "a", polarity=polarity)
     simulated = make(tmp_path / "b", polarity=polarity, simulated=True)
-    for draw in (lambda dataset: show.karyogram(dataset, "c1"), show.contact_sheet):
+    for draw in (lambda dataset: show.draw_karyogram(dataset, "c1"), show.draw_contact_sheet):
         first, second = np.asarray(draw(real)), np.asarray(draw(simulated))
         changed = np.nonzero(first != second)
         assert len(changed[0]) > 1000
@@ -128,8 +129,8 @@ def test_simulated_is_marked(tmp_path: Path, polarity: str) -> None:
 
 
 def test_missing_classes_and_men_are_drawn(tmp_path: Path) -> None:
-    full = show.karyogram(make(tmp_path / "a", skip=()), "c1")
-    without = show.karyogram(make(tmp_path / "b", skip=("Y", "13")), "c1")
+    full = show.draw_karyogram(make(tmp_path / "a", skip=()), "c1")
+    without = show.draw_karyogram(make(tmp_path / "b", skip=("Y", "13")), "c1")
     assert ink(full).sum() > ink(without).sum()
 
 
@@ -151,7 +152,7 @@ def test_sex(labels: list[str], text: str) -> None:
 def test_unknown_cell_lists_some_known(tmp_path: Path) -> None:
     dataset = make(tmp_path, cells=tuple(("", f"c{number}") for number in range(11)))
     with pytest.raises(InputError) as caught:
-        show.karyogram(dataset, "c99")
+        show.draw_karyogram(dataset, "c99")
     assert "'c99'" in str(caught.value)
     assert "c0, c1, c10, c2" in str(caught.value)
     assert "and 3 more" in str(caught.value)
@@ -160,22 +161,22 @@ def test_unknown_cell_lists_some_known(tmp_path: Path) -> None:
 def test_cell_of_several_cases_must_be_named_with_its_case(tmp_path: Path) -> None:
     dataset = make(tmp_path, cells=(("p1", "c1"), ("p2", "c1"), ("p2", "c2")))
     with pytest.raises(InputError, match="p1/c1, p2/c1"):
-        show.karyogram(dataset, "c1")
-    whole = np.asarray(show.karyogram(dataset, "p2/c2"))
-    assert (np.asarray(show.karyogram(dataset, "c2")) == whole).all()
+        show.draw_karyogram(dataset, "c1")
+    whole = np.asarray(show.draw_karyogram(dataset, "p2/c2"))
+    assert (np.asarray(show.draw_karyogram(dataset, "c2")) == whole).all()
 
 
 def test_dataset_without_cells_has_no_karyogram(tmp_path: Path) -> None:
     dataset = make(tmp_path, cells=(("", ""),))
     with pytest.raises(InputError, match="cells of this dataset are not known"):
-        show.karyogram(dataset, "c1")
-    assert show.contact_sheet(dataset).width > 500
+        show.draw_karyogram(dataset, "c1")
+    assert show.draw_contact_sheet(dataset).width > 500
 
 
 def test_contact_sheet_has_a_row_a_class_and_as_many_examples_as_there_are(tmp_path: Path) -> None:
     dataset = make(tmp_path)
     step = show.TILE + 2
-    drawn = ink(show.contact_sheet(dataset, per_class=3))
+    drawn = ink(show.draw_contact_sheet(dataset, per_class=3))
     top, left = 36 + 40, 36 + 44
     second = left + 3 * step + 36 + 44
     for number, label in enumerate(CLASSES):
@@ -187,16 +188,18 @@ def test_contact_sheet_has_a_row_a_class_and_as_many_examples_as_there_are(tmp_p
 def test_contact_sheet_of_prepared_images(tmp_path: Path) -> None:
     dataset = make(tmp_path, polarity="dark-on-light")
     prepared = render(dataset, Preprocess(size=64))
-    sheet = show.contact_sheet(dataset, prepared=prepared)
+    sheet = show.draw_contact_sheet(dataset, images=prepared)
     assert np.median(np.asarray(sheet)) == 0, "prepared images are light on black for every stain"
     with pytest.raises(InputError, match="not the prepared images"):
-        show.contact_sheet(dataset, prepared=prepared[:-1])
+        show.draw_contact_sheet(dataset, images=prepared[:-1])
 
 
 def test_contact_sheet_draws_by_seed(tmp_path: Path) -> None:
     dataset = make(tmp_path, cells=tuple(("", f"c{number}") for number in range(6)))
     prepared = np.random.default_rng(0).integers(0, 255, (len(dataset.manifest), 20, 20)).astype(np.uint8)
-    one, again, other = (show.contact_sheet(dataset, prepared=prepared, seed=seed, per_class=2) for seed in (1, 1, 2))
+    one, again, other = (
+        show.draw_contact_sheet(dataset, images=prepared, seed=seed, per_class=2) for seed in (1, 1, 2)
+    )
     assert (np.asarray(one) == np.asarray(again)).all()
     assert (np.asarray(one) != np.asarray(other)).any()
 
@@ -204,13 +207,22 @@ def test_contact_sheet_draws_by_seed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [0, 41])
 def test_contact_sheet_refuses_unreasonable_counts(tmp_path: Path, count: int) -> None:
     with pytest.raises(InputError, match="1 to 40"):
-        show.contact_sheet(make(tmp_path), per_class=count)
+        show.draw_contact_sheet(make(tmp_path), per_class=count)
 
 
-def test_saved_picture_is_a_whole_png(tmp_path: Path) -> None:
-    picture = show.karyogram(make(tmp_path), "c1")
-    show.save(tmp_path / "new" / "cell.png", picture)
-    with Image.open(tmp_path / "new" / "cell.png") as read:
-        assert read.format == "PNG"
-        assert (np.asarray(read) == np.asarray(picture)).all()
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["cell.png"]
+def test_written_pictures_are_whole_pngs(tmp_path: Path) -> None:
+    dataset = make(tmp_path)
+    prepared = render(dataset, Preprocess(size=64))
+    show.karyogram(dataset, "c1", tmp_path / "new" / "cell.png")
+    show.contact_sheet(dataset, tmp_path / "new" / "sheet.png", images=prepared, per_class=3, seed=4)
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == ["cell.png", "sheet.png"]
+    drawn = show.draw_karyogram(dataset, "c1"), show.draw_contact_sheet(dataset, images=prepared, per_class=3, seed=4)
+    for name, picture in zip(("cell", "sheet"), drawn, strict=True):
+        with Image.open(tmp_path / "new" / f"{name}.png") as read:
+            assert read.format == "PNG"
+            assert (np.asarray(read) == np.asarray(picture)).all()
+
+
+def test_path_that_cannot_be_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be written"):
+        show.karyogram(make(tmp_path), "c1", tmp_path)

@@ -5,7 +5,16 @@ from benchmark.track import Augment
 from benchmark.training.augment import Augmenter
 
 FULL = Augment(
-    rotate=20, shear=10, scale=0.2, translate=0.1, bend=0.3, flip_horizontal=0.5, flip_vertical=0.5, gain=0.3, gamma=0.3, noise=0.05
+    rotate=20,
+    shear=10,
+    scale=0.2,
+    translate=0.1,
+    bend=0.3,
+    flip_horizontal=0.5,
+    flip_vertical=0.5,
+    gain=0.3,
+    gamma=0.3,
+    noise=0.05,
 )
 
 

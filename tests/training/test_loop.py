@@ -32,7 +32,9 @@ def network() -> nn.Module:
     )
 
 
-def fit(recipe: Recipe = RECIPE, seed: int = 7, model: nn.Module | None = None) -> tuple[nn.Module, list[dict[str, Any]]]:
+def fit(
+    recipe: Recipe = RECIPE, seed: int = 7, model: nn.Module | None = None
+) -> tuple[nn.Module, list[dict[str, Any]]]:
     lines: list[dict[str, Any]] = []
     make_deterministic(seed, 1)
     made = train(model or network(), images(1), images(2, 40), recipe, recipe.epochs, seed, NORMALISE, lines.append)
@@ -50,7 +52,9 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit() -> None:
     first, again, other = fit()[0], fit()[0], fit(seed=8)[0]
     for a, b in zip(first.state_dict().values(), again.state_dict().values(), strict=True):
         assert torch.equal(a, b)
-    assert any(not torch.equal(a, b) for a, b in zip(first.state_dict().values(), other.state_dict().values(), strict=True))
+    assert any(
+        not torch.equal(a, b) for a, b in zip(first.state_dict().values(), other.state_dict().values(), strict=True)
+    )
 
 
 def test_best_validation_returns_the_epoch_with_the_best_validation() -> None:

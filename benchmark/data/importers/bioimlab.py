@@ -1,7 +1,8 @@
 """BioImLab Q-band: `<cell>/<cell> <class>[a|b].bmp`, light on black.
 
 Traps, all met in the real files: in a male cell X is `23` and Y `24`, usually with no letter but
-once as `23a`; 14 files are RGB with three equal channels.
+once as `23a`; 14 files are RGB with three equal channels; cells 002 and 111 are one metaphase at
+two exposures (`karyobench data audit` finds it), so that they share a case.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from collections.abc import Iterable, Iterator
 from benchmark.data.importers.archive import Member
 from benchmark.data.importers.raw import RawImage, decode, label_of
 from benchmark.errors import InputError
+
+SAME_METAPHASE = {2: "002+111", 111: "002+111"}
+"""Cells that are known to be of one person, because they are the same picture; no other person is known."""
 
 SUFFIXES = (".bmp",)
 NAME = re.compile(
@@ -39,4 +43,6 @@ def read(members: Iterable[Member]) -> Iterator[RawImage]:
             found = match["folder"]
             raise InputError("file in another cell's folder", file=member.name, found=found, allowed=str(cell))
         image = f"{cell:03d}-{number:02d}{match['copy'].lower()}"
-        yield RawImage(image, label_of(number), f"{cell:03d}", "", decode(member.read(), member.name))
+        yield RawImage(
+            image, label_of(number), f"{cell:03d}", SAME_METAPHASE.get(cell, ""), decode(member.read(), member.name)
+        )

@@ -55,7 +55,7 @@ def one(name: str, data: bytes | None = None) -> RawImage:
         ("single_chromosomes/3/3 23.bmp", "003-23", "X", "003"),
         ("repo-HEAD/Some work/single_chromosomes/3/3 24.bmp", "003-24", "Y", "003"),
         ("79/79 23a.bmp", "079-23a", "X", "079"),
-        ("2/2 23b.bmp", "002-23b", "X", "002"),
+        ("7/7 23b.bmp", "007-23b", "X", "007"),
         ("4/4 7A.BMP", "004-07a", "7", "004"),
     ],
 )
@@ -63,6 +63,11 @@ def test_name_gives_class_and_cell(name: str, image: str, label: str, cell: str)
     item = one(name)
     assert item[:4] == (image, label, cell, "")
     np.testing.assert_array_equal(item.pixels, pixels())
+
+
+def test_two_cells_that_are_one_picture_share_a_case() -> None:
+    assert one("2/2 1a.bmp").case == one("111/111 1a.bmp").case == "002+111"
+    assert one("3/3 1a.bmp").case == ""
 
 
 def test_ids_of_a_cell_are_distinct() -> None:
