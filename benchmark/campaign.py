@@ -23,6 +23,7 @@ from benchmark.plan import Plan, Planner, Unit, Weights, waiting
 from benchmark.pretrained import Located, WeightsUnavailable, locate
 from benchmark.runner import Progress, Runner
 from benchmark.sandbox import SANDBOXES
+from benchmark.speed import Speeds
 from benchmark.submission import Submission
 from benchmark.track import Track
 
@@ -104,14 +105,16 @@ class Campaign:
         return (self.workspace / "units" / key / "result.json").is_file()
 
     def seconds_per_image(self) -> dict[str, float]:
-        """Measured seconds per training image, by submission, from this track's records here."""
+        """Measured seconds per training image, by submission: from this track's records, else from `speed.json`."""
+        speeds = Speeds(self.workspace, self.track)
+        measured = {s.name: seconds for s in self.submissions if (seconds := speeds.get(s)) is not None}
         sums: dict[str, list[float]] = {}
         for record in self.ledger.records():
             if record["track"]["digest"] == self.track.digest and record["status"] == "scored":
                 total = sums.setdefault(record["submission"]["name"], [0.0, 0.0])
                 total[0] += record["seconds"]
                 total[1] += record["epochs"] * record["train_images"]
-        return {name: seconds / images for name, (seconds, images) in sums.items() if images}
+        return measured | {name: seconds / images for name, (seconds, images) in sums.items() if images}
 
     def run(
         self,

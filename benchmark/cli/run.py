@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, duration, emit, note, percent, say, table
+from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, duration, emit, note, percent, say, table
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,18 +68,26 @@ def plan(
     repeat: Repeats = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
     jobs: Annotated[int | None, typer.Option(min=1, help="Units at once, for the estimate. Default: as `run`.")] = None,
+    measure: Annotated[
+        bool,
+        typer.Option(
+            "--measure", help="Train two batches of each submission that was never timed here. Runs its code."
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Show what a run would train, what is shared, what is done and what cannot run, and how long it takes.
 
     Examples: karyobench plan tf-efficientnet-lite0
-              karyobench plan all --track paper --fold 0 --repeat 0
+              karyobench plan all --track paper --fold 0 --repeat 0 --measure
     """
     from benchmark.campaign import default_jobs, estimate
 
     campaign, made = prepare(submissions, track, workspace, protocol, target, fold, repeat, fetch=False)
     todo = campaign.todo(made)
     done = {key for key in campaign.ledger.by_key() if key in made.by_key}
+    if measure:
+        measure_speeds(campaign, todo, track)
     seconds, unknown = estimate(todo, campaign.seconds_per_image(), jobs or default_jobs("cpu", 1))
     if json:
         emit(
@@ -122,12 +130,29 @@ def plan(
         say(f"not run: {', '.join(what[:3])}{more}: {reason}")
     if todo:
         text = (
-            f"about {duration(seconds)}, from units measured here"
+            f"about {duration(seconds)}, from what was timed here"
             if seconds is not None
-            else "no unit of this track measured here yet"
+            else "not known: nothing was timed here yet (karyobench plan ... --measure)"
         )
-        missing = f" (not measured: {', '.join(unknown)})" if unknown and seconds is not None else ""
+        missing = (
+            f" (not counted, never timed here: {', '.join(unknown)}; --measure does it)"
+            if unknown and seconds is not None
+            else ""
+        )
         say(f"time: {text}{missing}")
+
+
+def measure_speeds(campaign: Campaign, todo: Sequence[Unit], track: str) -> None:
+    """Time the submissions of some units that were never timed on this machine."""
+    from benchmark.speed import Speeds
+
+    speeds, known = Speeds(campaign.workspace, campaign.track), campaign.seconds_per_image()
+    wanted = {unit.submission for unit in todo} - known.keys()
+    chosen = [submission for submission in campaign.submissions if submission.name in wanted]
+    with bar("timing", "submissions") as progress:
+        for number, submission in enumerate(chosen, start=1):
+            speeds.measure(submission, track)
+            progress(number, len(chosen))
 
 
 def run(
@@ -184,6 +209,9 @@ def execute(
     if not todo:
         return []
     chosen = default_device() if device == "auto" else device
+    for name in sorted({unit.dataset for unit in todo}):
+        with bar(f"preparing {name}") as ready:
+            campaign.store.prepared(name, campaign.track.preprocess, ready)
     with unit_bar(todo) as progress:
         return campaign.run(todo, progress, sandbox=sandbox, engine=engine, device=chosen, jobs=jobs, threads=threads)
 

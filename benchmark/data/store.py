@@ -12,7 +12,7 @@ when it is imported and by `verify`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,6 +30,7 @@ from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, write_array
 
 U8 = npt.NDArray[np.uint8]
+Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ class Store:
         """An imported dataset.
 
         Raises:
-            InputError: when it is unknown or has not been imported.
+            InputError: when it is unknown, has not been imported, or was imported with another version of
+                its committed manifest.
         """
         card = cards.load(name)
         if not self.has(name):
@@ -108,7 +110,14 @@ class Store:
                 hint=f"Run: karyobench data import {name} PATH (or data fetch {name})",
             )
         path = self.folder(name) / "manifest.csv"
-        return Dataset(card, manifests.read(path, card.group), self.folder(name))
+        manifest = manifests.read(path, card.group)
+        committed = None if card.simulated else manifests.shipped(name, card.group)
+        if committed is not None and committed.digest != manifest.digest:
+            raise InputError(
+                "imported with another version of its manifest", file=path, found=manifest.digest[:12],
+                allowed=committed.digest[:12], hint=f"Run again: karyobench data import {name} PATH",
+            )  # fmt: skip
+        return Dataset(card, manifest, self.folder(name))
 
     def write(self, card: Card, manifest: Manifest, pixels: dict[str, U8]) -> Dataset:
         """Store imported pixels; the manifest comes last, so that an import is whole or absent."""
@@ -120,8 +129,13 @@ class Store:
         manifests.write(folder / "manifest.csv", manifest)
         return Dataset(card, manifest, folder)
 
-    def prepared(self, name: str, how: Preprocess) -> Prepared:
+    def prepared(self, name: str, how: Preprocess, progress: Progress | None = None) -> Prepared:
         """The array for a track, rendered once and memory-mapped from then on.
+
+        Args:
+            name: of the dataset.
+            how: the track's settings.
+            progress: told images rendered and images in all; not called where the array is there.
 
         Raises:
             InputError: when the dataset is unknown or has not been imported.
@@ -130,7 +144,7 @@ class Store:
         dataset = self.open(name)
         path = self.workspace / "prepared" / name / f"{dataset.manifest.digest[:16]}-{how.digest()}.npy"
         if not path.is_file():
-            images = render(dataset, how)
+            images = render(dataset, how, progress)
             with atomic(path) as file:
                 write_array(file, images)
         return Prepared(_load(path, (len(dataset.manifest), how.size, how.size)), dataset.manifest)
@@ -153,13 +167,17 @@ def _load(path: Path, shape: tuple[int, int, int]) -> U8:
     return images
 
 
-def render(dataset: Dataset, how: Preprocess) -> U8:
+def render(dataset: Dataset, how: Preprocess, progress: Progress | None = None) -> U8:
     """Render every image, cell by cell; where cells are not known each image is its own cell."""
     manifest = dataset.manifest
     by_cell: dict[str, list[int]] = {}
     for position, entry in enumerate(manifest.entries):
         by_cell.setdefault(f"{entry.case}/{entry.cell}" if entry.cell else f"#{position}", []).append(position)
     images = np.zeros((len(manifest), how.size, how.size), dtype=np.uint8)
+    done = 0
     for positions in by_cell.values():
         images[positions] = render_cell([dataset.pixels(p) for p in positions], dataset.card.polarity, how)
+        done += len(positions)
+        if progress is not None:
+            progress(done, len(manifest))
     return images

@@ -106,7 +106,7 @@ def test_full_disk_is_infrastructure(store: Store, monkeypatch: pytest.MonkeyPat
 def test_prepared_is_rendered_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
 
-    def counted(dataset: Dataset, how: Preprocess) -> np.ndarray:
+    def counted(dataset: Dataset, how: Preprocess, progress: object = None) -> np.ndarray:
         calls.append(dataset.card.name)
         return render(dataset, how)
 
@@ -175,3 +175,20 @@ def test_render_does_not_mix_cells_of_one_name(store: Store) -> None:
 def test_stains_meet_in_polarity(store: Store) -> None:
     """The tiny datasets are each other's negatives; prepared they are the same."""
     assert (store.prepared("sim-q", HOW).images == store.prepared("sim-g", HOW).images).all()
+
+
+def test_an_import_of_another_manifest_version_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+
+    card = cards.load("cir-g")
+    pixels = {f"i{number}": np.full((4, 5), 50 + number, dtype=np.uint8) for number in range(3)}
+    entries = [
+        manifests.Entry(name, "1", "c", f"p{name}", 5, 4, manifests.pixel_hash(crop), 0, -1)
+        for name, crop in pixels.items()
+    ]
+    made = manifests.build(entries, card.group)
+    store = Store(tmp_path)
+    store.write(card, made, pixels)
+    with pytest.raises(InputError, match=r"another version of its manifest.*data import cir-g"):
+        store.open("cir-g")
+    monkeypatch.setattr(manifests, "shipped", lambda name, group: made)
+    assert store.open("cir-g").manifest == made
