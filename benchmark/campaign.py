@@ -156,6 +156,7 @@ class Campaign:
             threads=threads,
             progress=progress,
         )
+        runner.sweep()
         for name in sorted({unit.dataset for unit in units}):
             runner.prepared(name)
         return list(ENGINES[engine](jobs or default_jobs(device, threads)).run(units, runner.execute))

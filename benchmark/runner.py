@@ -67,6 +67,19 @@ class Runner:
         self.secret = workspace_secret(self.workspace)
         self._prepared: dict[str, Prepared] = {}
 
+    def sweep(self) -> None:
+        """Remove what killed runs left of units that nobody holds any more."""
+        work = self.workspace / "work"
+        for lock in work.glob("*.lock"):
+            handle = os.open(lock, os.O_RDWR)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(work, lock.stem)
+            except BlockingIOError:
+                continue
+            finally:
+                os.close(handle)
+
     def folder(self, key: str) -> Path:
         """Where a finished unit's checkpoint, log and logits are."""
         return self.workspace / "units" / key
@@ -112,10 +125,10 @@ class Runner:
             handle = os.open(work / f"{key}.lock", os.O_CREAT | os.O_RDWR, 0o644)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            shutil.rmtree(work / key, ignore_errors=True)
+            _remove(work, key)
             yield
         finally:
-            shutil.rmtree(work / key, ignore_errors=True)
+            _remove(work, key)
             os.close(handle)
 
     def _job(self, unit: Unit, submission: Submission) -> tuple[Job, Path | None]:
@@ -155,7 +168,7 @@ class Runner:
         submission = self.submissions[unit.submission]
         prepared = self.prepared(unit.dataset)
         order = test_order(self.secret, unit.key, len(prepared.manifest.part(unit.fold, "test")))
-        work = self.workspace / "work" / unit.key
+        work = self.workspace / "work" / f"{unit.key}.{os.getpid()}"
         inputs, output = work / "inputs", work / "output"
         job, source = self._job(unit, submission)
         write_inputs(inputs, job, prepared, unit.fold, unit.shuffled, order, source, submission.code)
@@ -263,3 +276,9 @@ class Runner:
             "train_images": unit.images,
             "parent": unit.parent,
         }
+
+
+def _remove(work: Path, key: str) -> None:
+    """Remove the folders of a unit's attempts; each attempt has its own, named by its process."""
+    for left in work.glob(f"{key}.[0-9]*"):
+        shutil.rmtree(left, ignore_errors=True)

@@ -113,6 +113,24 @@ def command(workspace: Path, track_file: Path, submission: Path) -> list[str]:
     ]  # fmt: skip
 
 
+def workers_of(workspace: Path) -> list[str]:
+    """Command lines of the processes that still work on a workspace, after two seconds at most."""
+    found: list[str] = []
+    for _ in range(40):
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                line = path.read_bytes()
+            except OSError:
+                continue
+            if str(workspace).encode() in line and b"benchmark.training.worker" in line:
+                found.append(line.decode())
+        if not found:
+            return []
+        time.sleep(0.05)
+    return found
+
+
 def test_killed_at_random_moments_it_ends_with_the_same_ledger(
     workspace: Path, tmp_path: Path, track_file: Path, tiny_submission: Submission
 ) -> None:
@@ -139,6 +157,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_ledger(
             os.killpg(harness.pid, signal.SIGKILL)
             harness.wait()
             kills += 1
+            assert not workers_of(workspace), "a worker outlived its harness"
             continue
         assert harness.returncode == 0, out.decode()
         break

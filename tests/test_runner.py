@@ -1,5 +1,6 @@
 """A unit from its inputs to its record, with a sandbox that answers at once."""
 
+import fcntl
 import json
 import shutil
 from collections.abc import Callable
@@ -109,11 +110,23 @@ def test_what_a_crash_left_between_training_and_record_is_scored_not_trained(mak
 def test_a_half_written_unit_is_never_read(make: Any) -> None:
     sandbox = Instant()
     runner, units = make(sandbox)
-    half = runner.workspace / "work" / units[0].key / "output"
+    half = runner.workspace / "work" / f"{units[0].key}.1" / "output"
     half.mkdir(parents=True)
     (half / "logits.npy").write_bytes(b"half")
     assert runner.execute(units[0])["status"] == "scored"
-    assert not (runner.workspace / "work" / units[0].key).exists()
+    assert not half.exists()
+
+
+def test_what_killed_runs_left_is_swept_and_what_is_held_stays(make: Any) -> None:
+    runner, _ = make(Instant())
+    work = runner.workspace / "work"
+    for key in ("dead", "held"):
+        (work / f"{key}.7" / "inputs").mkdir(parents=True)
+        (work / f"{key}.lock").touch()
+    with (work / "held.lock").open() as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        runner.sweep()
+    assert {path.name for path in work.iterdir()} == {"dead.lock", "held.lock", "held.7"}
 
 
 def test_a_score_claimed_by_the_unit_is_ignored(make: Any) -> None:

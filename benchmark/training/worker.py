@@ -6,8 +6,10 @@ computes no score: whatever it prints or writes beyond the agreed files is ignor
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
+import signal
 import sys
 import traceback
 import warnings
@@ -28,6 +30,9 @@ from benchmark.training.loop import DivergedError, Images, train
 from benchmark.training.model import build
 from benchmark.training.predict import Normaliser, logits
 from benchmark.training.weights import load_imagenet
+
+PR_SET_PDEATHSIG = 1
+"""Of Linux' prctl(2)."""
 
 
 def load_part(inputs: Path, part: str, device: torch.device) -> Images:
@@ -117,5 +122,14 @@ def main(arguments: list[str]) -> int:
     return MODEL_FAILED
 
 
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when the harness is killed, so that no training goes on unseen."""
+    try:
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    except (OSError, AttributeError):
+        return  # not Linux: the harness still ends the worker whenever it ends by itself
+
+
 if __name__ == "__main__":
+    die_with_parent()
     sys.exit(main(sys.argv[1:]))
