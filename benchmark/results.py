@@ -6,6 +6,7 @@ submission version, track version and manifest, and only over the folds and repe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -153,10 +154,17 @@ class Results:
 
 
 def summary(results: Results, baseline: str) -> list[dict[str, Any]]:
-    """One entry a trial: scores and gains of every protocol, as plain data in parts of 1."""
+    """One entry a trial: scores and gains of every protocol, as plain data in parts of 1.
+
+    Where a ledger holds several versions of one track, its name carries the version.
+    """
     rows = []
+    versions = {(trial.track, trial.track_digest) for trial in results.trials}
+    several = {name for name, count in Counter(name for name, _ in versions).items() if count > 1}
     for trial, arms in sorted(results.trials.items()):
-        row: dict[str, Any] = {"submission": trial.submission, "track": trial.track, "target": trial.target}
+        label = f"{trial.track}-{trial.track_digest[:8]}" if trial.track in several else trial.track
+        row: dict[str, Any] = {"submission": trial.submission, "track": label, "target": trial.target}
+        row["track_digest"] = trial.track_digest
         row["simulated"] = any(r["track"]["simulated"] for a in arms.values() for r in a.records.values())
         row["pinned"] = all(r["submission"]["pinned"] for a in arms.values() for r in a.records.values())
         row["protocols"] = {}

@@ -109,6 +109,8 @@ def test_other_versions_of_track_or_submission_never_mix(maker: Maker, change: d
     maker.add("imagenet", 0)
     maker.add("two-step", 0, **change)
     rows = summary(Results(maker.ledger), "imagenet")
+    if "track" in change:
+        assert [row["track"] for row in rows] == ["t-d", "t-other"], "versions must be told apart by name"
     assert len(rows) == 2 and all("gain" not in entry for row in rows for entry in row["protocols"].values())
 
 

@@ -62,7 +62,7 @@ def build(ledger: Ledger, folder: Path) -> Path:
             "the ledger holds no result yet", file=ledger.path, hint="Run: karyobench run or karyobench demo"
         )
     tracks = sorted({row["track"] for row in rows})
-    sections = [_section(ledger, track, [row for row in rows if row["track"] == track]) for track in tracks]
+    sections = [_section(ledger, [row for row in rows if row["track"] == track]) for track in tracks]
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -84,8 +84,8 @@ def build(ledger: Ledger, folder: Path) -> Path:
     return path
 
 
-def _section(ledger: Ledger, track: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    newest = [r for r in ledger.records() if r["track"]["name"] == track][-1]
+def _section(ledger: Ledger, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    newest = [r for r in ledger.records() if r["track"]["digest"] == rows[0]["track_digest"]][-1]
     names = [name for name in PROTOCOLS if any(name in row["protocols"] for row in rows)]
     lines = []
     for row in rows:
@@ -107,6 +107,7 @@ def _section(ledger: Ledger, track: str, rows: list[dict[str, Any]]) -> dict[str
             }
         )
     return {
+        "label": rows[0]["track"],
         "track": ledger.document("tracks", newest["track"]["digest"]),
         "simulated": any(row["simulated"] for row in rows),
         "names": names,

@@ -11,7 +11,7 @@ from benchmark.errors import InputError
 
 FOOTNOTE = (
     "Macro-F1 in %, gains in points; brackets: 95 % bootstrap over groups (cells or cases) for these very trainings.\n"
-    "It does not speak of other trainings, and is no verdict."
+    "It does not speak of other trainings, and is no verdict. No brackets: fewer than four groups were tested."
 )
 
 

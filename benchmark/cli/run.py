@@ -209,9 +209,12 @@ def execute(
     if not todo:
         return []
     chosen = default_device() if device == "auto" else device
+    how = campaign.track.preprocess
     for name in sorted({unit.dataset for unit in todo}):
+        if campaign.store.is_prepared(name, how):
+            continue
         with bar(f"preparing {name}") as ready:
-            campaign.store.prepared(name, campaign.track.preprocess, ready)
+            campaign.store.prepared(name, how, ready)
     with unit_bar(todo) as progress:
         return campaign.run(todo, progress, sandbox=sandbox, engine=engine, device=chosen, jobs=jobs, threads=threads)
 

@@ -129,6 +129,14 @@ class Store:
         manifests.write(folder / "manifest.csv", manifest)
         return Dataset(card, manifest, folder)
 
+    def _prepared_path(self, dataset: Dataset, how: Preprocess) -> Path:
+        file = f"{dataset.manifest.digest[:16]}-{how.digest()}.npy"
+        return self.workspace / "prepared" / dataset.card.name / file
+
+    def is_prepared(self, name: str, how: Preprocess) -> bool:
+        """Whether a dataset's array for a track is there already."""
+        return self._prepared_path(self.open(name), how).is_file()
+
     def prepared(self, name: str, how: Preprocess, progress: Progress | None = None) -> Prepared:
         """The array for a track, rendered once and memory-mapped from then on.
 
@@ -142,7 +150,7 @@ class Store:
             IntegrityError: when the stored array is damaged.
         """
         dataset = self.open(name)
-        path = self.workspace / "prepared" / name / f"{dataset.manifest.digest[:16]}-{how.digest()}.npy"
+        path = self._prepared_path(dataset, how)
         if not path.is_file():
             images = render(dataset, how, progress)
             with atomic(path) as file:
