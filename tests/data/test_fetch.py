@@ -56,7 +56,7 @@ def repository_archive(top: str = "work-HEAD") -> bytes:
 
 
 ARCHIVE = repository_archive()
-GITHUB = Source(kind="github", repository="owner/work", folder=FOLDER)
+GITHUB = Source(kind="github", repository="owner/images", folder=FOLDER)
 HUGGINGFACE = Source(kind="huggingface", repository=HUB, folder=FOLDER)
 MANUAL = Source(kind="manual", url="http://example.org/page", official=True)
 
@@ -99,8 +99,8 @@ def quick() -> dict[str, Any]:
 @pytest.fixture
 def github(server: Server) -> str:
     """The repository's archive is served; gives its path."""
-    server.add("/github/owner/work/tar.gz/HEAD", ARCHIVE)
-    return "/github/owner/work/tar.gz/HEAD"
+    server.add("/github/owner/images/tar.gz/HEAD", ARCHIVE)
+    return "/github/owner/images/tar.gz/HEAD"
 
 
 def serve_hub(server: Server, files: dict[str, bytes]) -> None:
@@ -162,7 +162,7 @@ def test_repository_archive_to_images(tmp_path: Path, quick: dict[str, Any]) -> 
 
 
 def test_revision_is_asked_for(server: Server, tmp_path: Path, quick: dict[str, Any]) -> None:
-    server.add("/github/owner/work/tar.gz/refs/heads/a b", ARCHIVE)
+    server.add("/github/owner/images/tar.gz/refs/heads/a b", ARCHIVE)
     card = a_card(GITHUB.model_copy(update={"revision": "refs/heads/a b"}))
     assert read(card, fetch(card, tmp_path, **quick)) == LABELS
 
@@ -213,7 +213,7 @@ def test_all_failures_are_listed(server: Server, tmp_path: Path, quick: dict[str
     with pytest.raises(InputError) as caught:
         fetch(card, tmp_path, **quick)
     text = str(caught.value)
-    assert re.search(r"github owner/work@HEAD.*no such file on the server.*HTTP 404", text)
+    assert re.search(r"github owner/images@HEAD.*no such file on the server.*HTTP 404", text)
     assert re.search(r"archive http\S+/page\.zip: .*a web page instead of an archive", text)
     assert "http://example.org/page" in text
     assert "karyobench data import tiny-q" in text
@@ -263,7 +263,7 @@ def test_full_disk_ends_the_search(server: Server, tmp_path: Path, quick: dict[s
         ((), None, "nothing to download"),
         ((MANUAL,), None, r"nothing to download.*http://example\.org/page"),
         ((MANUAL, GITHUB), 0, r"by hand.*http://example\.org/page"),
-        ((MANUAL, GITHUB), 2, r"no such source; found 2; allowed: 0 \(manual .*1 \(github owner/work"),
+        ((MANUAL, GITHUB), 2, r"no such source; found 2; allowed: 0 \(manual .*1 \(github owner/images"),
         ((MANUAL, GITHUB), -1, "no such source; found -1"),
         ((Source(kind="github"),), None, r"card of tiny-q: sources\.repository"),
         ((Source(kind="github", repository="../x"),), None, r"not a repository; found '\.\./x'; allowed: owner/name"),
