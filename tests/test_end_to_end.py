@@ -114,16 +114,16 @@ def command(workspace: Path, track_file: Path, submission: Path) -> list[str]:
 
 
 def workers_of(workspace: Path) -> list[str]:
-    """Command lines of the processes that still work on a workspace, after two seconds at most."""
+    """Command lines of the processes that still work on a workspace, after five seconds at most."""
     found: list[str] = []
-    for _ in range(40):
+    for _ in range(100):
         found = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
                 line = path.read_bytes()
             except OSError:
                 continue
-            if str(workspace).encode() in line and b"benchmark.training.worker" in line:
+            if str(workspace).encode() in line and b"benchmark.start_worker" in line:
                 found.append(line.decode())
         if not found:
             return []

@@ -20,6 +20,7 @@ from typing import IO, Any
 from benchmark.job import MACHINE_FAILED, MODEL_FAILED, Failure
 from benchmark.sandbox.base import EpochReport, Limits, Outcome, Sandbox
 from benchmark.sandbox.energy import joules_between, read_microjoules
+from benchmark.start_worker import PARENT
 
 POLL = 0.1
 LOG_TAIL = 2000
@@ -47,7 +48,7 @@ class ProcessSandbox(Sandbox):
         with (output / "worker.log").open("wb") as log:
             try:
                 child = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "benchmark.training.worker", str(inputs), str(output)],
+                    [sys.executable, "-P", "-m", "benchmark.start_worker", str(inputs), str(output)],
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     stdin=subprocess.DEVNULL,
@@ -85,6 +86,7 @@ def environment(limits: Limits) -> dict[str, str]:
         "MKL_NUM_THREADS": threads,
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
         "HF_HUB_OFFLINE": "1",
+        PARENT: str(os.getpid()),
     }
 
 

@@ -1,15 +1,13 @@
 """One unit, inside its sandbox: reads the inputs folder, trains, leaves its output behind.
 
-Started as ``python -m benchmark.training.worker INPUTS OUTPUT``. It sees no test label and
+Started as ``python -m benchmark.start_worker INPUTS OUTPUT``. It sees no test label and
 computes no score: whatever it prints or writes beyond the agreed files is ignored outside.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import json
-import signal
 import sys
 import traceback
 import warnings
@@ -30,9 +28,6 @@ from benchmark.training.loop import DivergedError, Images, train
 from benchmark.training.model import build
 from benchmark.training.predict import Normaliser, logits
 from benchmark.training.weights import load_imagenet
-
-PR_SET_PDEATHSIG = 1
-"""Of Linux' prctl(2)."""
 
 
 def load_part(inputs: Path, part: str, device: torch.device) -> Images:
@@ -120,16 +115,3 @@ def main(arguments: list[str]) -> int:
         failure = Failure(kind="error", message=f"{type(error).__name__}: {error}"[:2000])
     (output / "failure.json").write_text(failure.model_dump_json())
     return MODEL_FAILED
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when the harness is killed, so that no training goes on unseen."""
-    try:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    except (OSError, AttributeError):
-        return  # not Linux: the harness still ends the worker whenever it ends by itself
-
-
-if __name__ == "__main__":
-    die_with_parent()
-    sys.exit(main(sys.argv[1:]))
