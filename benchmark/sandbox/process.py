@@ -44,6 +44,7 @@ class ProcessSandbox(Sandbox):
 
     def run(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
         """See `Sandbox.run`."""
+        inputs, output = inputs.resolve(), output.resolve()
         before, started = read_microjoules(), time.monotonic()
         with (output / "worker.log").open("wb") as log:
             try:

@@ -93,7 +93,11 @@ def disk_failed(error: Exception) -> bool:
 def main(arguments: list[str]) -> int:
     """Run and turn a model's failure into `failure.json` and its exit code."""
     inputs, output = Path(arguments[0]), Path(arguments[1])
-    job = Job.model_validate_json((inputs / "job.json").read_text())
+    try:
+        job = Job.model_validate_json((inputs / "job.json").read_text())
+    except (OSError, ValueError) as error:
+        print(f"the job cannot be read: {error}", file=sys.stderr)
+        return MACHINE_FAILED
     try:
         device = pick_device(job.device)
     except InputError as error:

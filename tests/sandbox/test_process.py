@@ -103,6 +103,20 @@ def test_only_a_few_variables_reach_the_unit(run: Any, monkeypatch: pytest.Monke
     assert "secret" not in text and "'OMP_NUM_THREADS': '1'" in text and "'HF_HUB_OFFLINE': '1'" in text
 
 
+def test_relative_folders_are_found_although_the_unit_runs_in_its_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("output").mkdir()
+    code = "import sys, pathlib; sys.exit(0 if all(pathlib.Path(p).is_dir() for p in sys.argv[1:]) else 3)"
+    real = module.subprocess.Popen
+    monkeypatch.setattr(
+        module.subprocess, "Popen", lambda command, **kw: real([sys.executable, "-c", code, *command[-2:]], **kw)
+    )
+    outcome = ProcessSandbox().run(Path("."), Path("output"), Limits(20, 1), lambda line: None)
+    assert outcome.status == "finished", outcome.message
+
+
 def test_junk_in_the_log_is_skipped(run: Any) -> None:
     _, lines = run("open('log.jsonl', 'w').write('junk\\n[1]\\n{\"epoch\": 2}\\n{\"cut')")
     assert lines == [{"epoch": 2}]

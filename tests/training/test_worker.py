@@ -112,6 +112,12 @@ def test_a_gpu_that_is_not_there_is_the_machines_failure(write: Any) -> None:
     assert not (Path(arguments[1]) / "failure.json").exists()
 
 
+def test_a_job_that_cannot_be_read_is_the_harnesss_failure_not_the_models(write: Any, tmp_path: Path) -> None:
+    arguments = write()
+    (tmp_path / "inputs" / "job.json").unlink()
+    assert worker.main(arguments) == MACHINE_FAILED
+
+
 def test_a_full_disk_is_the_machines_failure(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, array: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
