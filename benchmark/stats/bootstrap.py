@@ -1,17 +1,22 @@
-"""Grouped bootstrap: groups are drawn with replacement, with all their images.
+"""Intervals to show: of a score, and of a gain where the trainings are too few for a test.
 
-This interval speaks of other chromosomes under the trainings at hand. It does not speak of other
-trainings, and so is no verdict.
+The grouped bootstrap draws groups with replacement, with all their images. It speaks of other
+chromosomes under the trainings at hand. It does not speak of other trainings, and so is no verdict.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.stats.design import Design
 from benchmark.stats.metrics import macro_f1
+from benchmark.stats.power import minimum_clusters
+from benchmark.stats.pseudo import macro, pseudo_values, tally
+from benchmark.stats.twoway import cluster_robust
 
 MINIMUM_GROUPS = 4
 """Below this many groups an interval from resampling them says nothing, and none is given."""
@@ -44,18 +49,33 @@ def _interval(value: float, sample: npt.NDArray[np.float64], level: float) -> In
 
 
 def score_interval(
-    matrices: npt.NDArray[np.generic], *, resamples: int = 2000, level: float = 0.95, seed: int = 0
+    matrices: npt.NDArray[np.generic],
+    blocks: Sequence[int] | None = None,
+    *,
+    resamples: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> Interval:
-    """Percentile interval of macro-F1, averaged over trainings.
+    """Macro-F1, averaged over repeats, with its interval.
+
+    From six trainings and six groups on it is the two-way t interval, which speaks of new trainings
+    on new groups. Below, it is a percentile bootstrap over groups, for these very trainings.
 
     Args:
-        matrices: confusion matrices by group, shape (trainings, groups, classes, classes).
+        matrices: confusion matrices by group, shape (repeats, groups, classes, classes).
+        blocks: groups of each fold; default: all in one.
         resamples: number of resamples.
         level: coverage.
-        seed: of the resampling; the same seed draws the same groups, so that arms stay paired.
+        seed: of the resampling.
     """
-    groups = matrices.shape[1]
-    value = float(_scores(matrices, np.ones((1, groups)))[0])
+    counts = tally(matrices)
+    rows, groups, _ = counts.hits.shape
+    value = float(macro(counts).mean())
+    folds = tuple(blocks) if blocks else (groups,)
+    least = minimum_clusters()
+    if rows * len(folds) >= least and groups >= least:
+        low, high = cluster_robust(value, pseudo_values(counts), Design(rows, folds)).interval(level)
+        return Interval(value, max(low, 0.0), min(high, 1.0))
     if groups < MINIMUM_GROUPS:
         return Interval(value, float("nan"), float("nan"))
     return _interval(value, _scores(matrices, _draws(groups, resamples, seed)), level)

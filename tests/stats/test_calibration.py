@@ -1,0 +1,89 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from benchmark.stats.calibration import (
+    CONDITIONS,
+    SCENARIOS,
+    Condition,
+    effect_for,
+    rate,
+    run,
+    run_swaps,
+    true_gain,
+)
+from benchmark.stats.design import Design
+from benchmark.stats.generator import STRONG, simulate
+from benchmark.stats.procedures import PROCEDURES
+
+SMALL = Condition("mild", 16, 5, 2)
+
+
+def test_the_grid_is_the_one_that_was_promised() -> None:
+    assert {(c.groups, c.folds, c.repeats) for c in CONDITIONS} == {
+        (groups, *design) for groups in (16, 65, 119) for design in ((5, 1), (5, 2), (5, 4), (1, 5), (1, 10))
+    }
+    assert len(CONDITIONS) == 30 and {c.effects for c in CONDITIONS} == {"mild", "strong"}
+    assert {(c.folds, c.repeats) for c in CONDITIONS if c.withheld} == {(5, 1), (1, 5)}
+    assert SMALL.blocks == (4, 3, 3, 3, 3) and SMALL.label == "16 groups, 5 folds × 2, mild"
+
+
+def test_a_rate_has_its_exact_binomial_interval() -> None:
+    found = rate("ours", 75, 1500)
+    wanted = stats.binomtest(75, 1500).proportion_ci(method="exact")
+    assert found == ("ours", 0.05, wanted.low, wanted.high, 1500)
+
+
+def test_true_gain_is_what_a_large_experiment_shows() -> None:
+    from benchmark.stats.generator import tallies
+    from benchmark.stats.pseudo import macro
+
+    gain, _ = true_gain(SMALL, 0.5, 0)
+    found = []
+    for seed in range(8):
+        arm, baseline = tallies(
+            simulate(np.random.default_rng([9, seed]), 10, (400,), STRONG.__class__(0.2, 0.1), 0.5), 400
+        )
+        found.append(float((macro(arm) - macro(baseline)).mean()))
+    assert gain == pytest.approx(np.mean(found), rel=0.15)
+
+
+@pytest.mark.parametrize(("scenario", "wanted"), [("margin", 0.005), ("point", 0.01)])
+def test_an_effect_gives_the_gain_it_is_for(scenario: str, wanted: float) -> None:
+    logit, margin = effect_for(SMALL, scenario, 0)  # type: ignore[arg-type]
+    gain, _ = true_gain(SMALL, logit, 1)
+    assert gain == pytest.approx(wanted, abs=0.0015) and margin == 0.005
+
+
+def test_the_wide_margin_is_the_true_gain() -> None:
+    logit, margin = effect_for(SMALL, "wide", 0)
+    assert true_gain(SMALL, logit, 0)[0] == pytest.approx(margin) and margin > 0.01
+
+
+def test_every_procedure_is_measured_without_a_gain_and_ours_elsewhere() -> None:
+    steps: list[None] = []
+    assert [one.procedure for one in run(SMALL, "null", 3, step=lambda: steps.append(None))] == list(PROCEDURES)
+    assert len(steps) == 3
+    for scenario in SCENARIOS[1:]:
+        assert [one.procedure for one in run(SMALL, scenario, 2)] == ["ours"]
+
+
+@pytest.mark.slow
+def test_ours_holds_its_level_where_mcnemar_does_not() -> None:
+    """The claim of docs/statistics.md, in small: 400 nulls with strong effects, 65 groups."""
+    found = {one.procedure: one for one in run(Condition("strong", 65, 5, 2), "null", 400)}
+    assert 0.02 <= found["ours"].rate <= 0.085, "within four standard errors of 5 %"
+    assert found["McNemar"].low > 0.15 and found["image bootstrap"].low > 0.15
+
+
+@pytest.mark.slow
+def test_power_grows_with_the_repeats() -> None:
+    few, many = (run(Condition("mild", 65, 5, repeats), "point", 150)[0] for repeats in (2, 4))
+    assert many.low > few.rate > 0.2
+
+
+@pytest.mark.slow
+def test_swapped_arms_are_a_true_null() -> None:
+    real = simulate(np.random.default_rng(3), 2, (13,) * 5, STRONG, 2.0)
+    found = {one.procedure: one for one in run_swaps(real, Design(2, (13,) * 5), 300)}
+    assert found["ours"].rate <= 0.09, "though one arm of the real predictions is far better"
