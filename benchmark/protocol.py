@@ -66,8 +66,11 @@ PROTOCOLS: dict[str, Protocol] = {
 MAIN = tuple(name for name, protocol in PROTOCOLS.items() if not protocol.control)
 """The three protocols of the study that this suite follows."""
 
-BASELINE = "imagenet"
-"""What every gain is measured against unless another is asked for."""
+BASELINE, TWO_STEP = "imagenet", "two-step"
+"""What every gain is measured against unless another is asked for, and the protocol in question."""
+
+LONG, SHUFFLED = "imagenet-long", "two-step-shuffled"
+"""The controls: more training on the target alone; a source stage that teaches nothing of the labels."""
 
 
 def get(name: str) -> Protocol:

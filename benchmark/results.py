@@ -6,10 +6,9 @@ submission version, track version and manifest, and only over the folds and repe
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,9 @@ from benchmark.errors import InputError
 from benchmark.ledger import Ledger, Record
 from benchmark.protocol import PROTOCOLS
 from benchmark.scoring import by_group
-from benchmark.stats.bootstrap import Interval, gain_interval, score_interval
+from benchmark.stats.bootstrap import Interval, score_interval
+from benchmark.stats.generator import Experiment
+from benchmark.stats.pseudo import Tally, check_paired, tally
 
 Ints = npt.NDArray[np.int64]
 Place = tuple[int, int]
@@ -59,14 +60,30 @@ class Arm:
         return {place for place, record in self.records.items() if record["status"] == "scored"}
 
 
-class Comparison(NamedTuple):
-    """A gain with its interval, in parts of 1, and what it rests on."""
+class Pair(NamedTuple):
+    """Two arms of a trial, counted over the places that both have."""
 
     protocol: str
     baseline: str
-    gain: Interval
-    trainings: int
-    groups: int
+    arm: Tally
+    against: Tally
+    blocks: tuple[int, ...]
+    places: list[Place]
+
+    @property
+    def repeats(self) -> int:
+        """Number of full repeats."""
+        return len(self.arm.hits)
+
+    @property
+    def trainings(self) -> int:
+        """Number of trainings of each arm."""
+        return len(self.places)
+
+    @property
+    def groups(self) -> int:
+        """Number of groups."""
+        return sum(self.blocks)
 
 
 class Results:
@@ -90,7 +107,16 @@ class Results:
             trial = self._trial(record)
             arms = self.trials.setdefault(trial, {})
             arm = arms.setdefault(record["arm"], Arm(record["arm"]))
-            arm.records[record["repeat"], record["fold"]] = record
+            place = record["repeat"], record["fold"]
+            if place in arm.records:
+                raise InputError(
+                    f"two units of {trial.submission}, {arm.protocol} on {trial.target}, repeat {place[0]}, "
+                    f"fold {place[1]}: {arm.records[place]['key'][:12]} and {record['key'][:12]}",
+                    file=ledger.path,
+                    field="repeat, fold",
+                    allowed="one unit of a version of a submission",
+                )
+            arm.records[place] = record
 
     @staticmethod
     def _trial(record: Record) -> Trial:
@@ -125,8 +151,13 @@ class Results:
         full = [r for r in sorted({r for r, _ in places}) if all((r, fold) in places for fold in folds)]
         return sorted((r, fold) for r in full for fold in folds)
 
+    def blocks(self, arm: Arm, places: Sequence[Place]) -> tuple[int, ...]:
+        """Number of groups that each fold tests, in the order of the columns of `matrices`."""
+        first = min(repeat for repeat, _ in places)
+        return tuple(len(self._by_group(arm.records[r, f])[0]) for r, f in sorted(places) if r == first)
+
     def score(self, arm: Arm) -> Interval:
-        """Macro-F1 of an arm over its full repeats, with a grouped bootstrap interval.
+        """Macro-F1 of an arm over its full repeats, with an interval where one can be given.
 
         Raises:
             InputError: when nothing of it was scored.
@@ -134,55 +165,44 @@ class Results:
         places = self.full_repeats(arm.scored)
         if not places:
             raise InputError("no scored training", field=arm.protocol)
-        return score_interval(self.matrices(arm, places))
+        return score_interval(self.matrices(arm, places), self.blocks(arm, places))
 
-    def compare(self, arms: dict[str, Arm], protocol: str, baseline: str) -> Comparison | None:
-        """Gain of one protocol over another in one trial; None where they share no training.
+    def pair(self, arms: dict[str, Arm], protocol: str, baseline: str) -> Pair | None:
+        """Two protocols of one trial on the same images; None where they share no full repeat.
 
-        Args:
-            arms: of one trial, by protocol.
-            protocol: the arm.
-            baseline: what it is measured against.
+        Raises:
+            InputError: when the stored predictions of the two arms are not of the same images.
         """
         if protocol not in arms or baseline not in arms:
             return None
         places = self.full_repeats(arms[protocol].scored & arms[baseline].scored)
         if not places:
             return None
-        first, second = self.matrices(arms[protocol], places), self.matrices(arms[baseline], places)
-        return Comparison(protocol, baseline, gain_interval(first, second), len(places), first.shape[1])
+        first, second = (tally(self.matrices(arms[name], places)) for name in (protocol, baseline))
+        try:
+            check_paired(first, second)
+        except ValueError as error:
+            raise InputError(str(error), file=self.ledger.path, field=f"{protocol} and {baseline}") from error
+        return Pair(protocol, baseline, first, second, self.blocks(arms[protocol], places), places)
 
-
-def summary(results: Results, baseline: str) -> list[dict[str, Any]]:
-    """One entry a trial: scores and gains of every protocol, as plain data in parts of 1.
-
-    Where a ledger holds several versions of one track, its name carries the version.
-    """
-    rows = []
-    versions = {(trial.track, trial.track_digest) for trial in results.trials}
-    several = {name for name, count in Counter(name for name, _ in versions).items() if count > 1}
-    for trial, arms in sorted(results.trials.items()):
-        label = f"{trial.track}-{trial.track_digest[:8]}" if trial.track in several else trial.track
-        row: dict[str, Any] = {"submission": trial.submission, "track": label, "target": trial.target}
-        row["track_digest"] = trial.track_digest
-        row["simulated"] = any(r["track"]["simulated"] for a in arms.values() for r in a.records.values())
-        row["pinned"] = all(r["submission"]["pinned"] for a in arms.values() for r in a.records.values())
-        row["protocols"] = {}
-        for name in (p for p in PROTOCOLS if p in arms):
-            arm = arms[name]
-            entry: dict[str, Any] = {}
-            if arm.scored:
-                entry["macro_f1"] = results.score(arm)._asdict()
-                entry["trainings"] = len(results.full_repeats(arm.scored))
-            entry["failed"] = [arm.records[place]["failure"]["kind"] for place in arm.failed]
-            found = results.compare(arms, name, baseline) if name != baseline else None
-            if found:
-                entry["gain"] = {
-                    "over": baseline,
-                    **found.gain._asdict(),
-                    "trainings": found.trainings,
-                    "groups": found.groups,
-                }
-            row["protocols"][name] = entry
-        rows.append(row)
-    return rows
+    def experiment(self, arms: dict[str, Arm], pair: Pair) -> Experiment:
+        """The predictions behind a pair, image by image, groups in the order of its columns."""
+        parts: list[tuple[Ints, Ints, list[Ints]]] = []
+        start = 0
+        folds = sorted({fold for _, fold in pair.places})
+        repeats = sorted({repeat for repeat, _ in pair.places})
+        for fold in folds:
+            record = arms[pair.protocol].records[repeats[0], fold]
+            manifest = self.ledger.manifest(record["dataset"]["manifest"], record["dataset"]["group"])
+            positions = manifest.part(fold, "test")
+            names, group = np.unique(manifest.groups[positions], return_inverse=True)
+            said = [
+                self.ledger.predictions(arms[name].records[repeat, fold]).argmax(1)
+                for name in (pair.protocol, pair.baseline)
+                for repeat in repeats
+            ]
+            parts.append((manifest.labels[positions], group + start, said))
+            start += len(names)
+        truth, column = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
+        rows = np.stack([np.concatenate([part[2][row] for part in parts]) for row in range(2 * len(repeats))])
+        return Experiment(truth, column, rows[: len(repeats)], rows[len(repeats) :])

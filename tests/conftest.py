@@ -19,6 +19,7 @@ from benchmark.data.store import Store
 from benchmark.job import Job
 from benchmark.ledger import Ledger
 from benchmark.sandbox import SANDBOXES, Limits, Outcome, Sandbox
+from benchmark.scoring import score
 from benchmark.submission import Spec, Submission
 from benchmark.track import Track
 
@@ -129,3 +130,62 @@ def scored_ledger(workspace: Path, tiny_track: Track, tiny_submission: Submissio
     campaign = Campaign(workspace, tiny_track, [tiny_submission])
     campaign.run(campaign.todo(campaign.plan(["scratch"])), lambda unit, line: None, sandbox=nearest)
     return campaign.ledger
+
+
+def _manifest() -> Manifest:
+    entries = [
+        Entry(f"c{cell:02d}-{number:02d}", label, f"c{cell:02d}", "", 4, 4, "0" * 64, cell % 5, -1)
+        for cell in range(25)
+        for number, label in enumerate(CLASSES)
+    ]
+    return manifests.build(entries, "cell")
+
+
+class Maker:
+    """Writes records of made-up classifiers with a given skill."""
+
+    def fill(self, repeats: int = 2, name: str = "net", target: str = "tiny", **skills: float) -> None:
+        """Five folds of every protocol named (`two_step=0.9`)."""
+        for arm, skill in skills.items():
+            for repeat in range(repeats):
+                for fold in range(5):
+                    self.add(arm.replace("_", "-"), fold, repeat, skill, name, target=target)
+
+    def __init__(self, folder: Path) -> None:
+        self.ledger, self.manifest, self.said = Ledger(folder), _manifest(), {}
+
+    def add(
+        self,
+        arm: str,
+        fold: int,
+        repeat: int = 0,
+        skill: float = 0.8,
+        name: str = "net",
+        failed: bool = False,
+        target: str = "tiny",
+        family: str = "other",
+        **changes: Any,
+    ) -> None:
+        found = self.manifest
+        truth = found.labels[found.part(fold, "test")]
+        random = np.random.default_rng([fold, repeat, len(target), *arm.encode(), *name.encode()])
+        said = np.where(random.random(len(truth)) < skill, truth, random.integers(0, 24, len(truth)))
+        key = f"{name}-{arm}-{target}-{fold}-{repeat}-{len(self.ledger.records())}"
+        self.said[arm, fold, repeat] = (truth, said)
+        stored = (np.eye(24)[said] * 5).astype(np.float16)
+        self.ledger.put_manifest(found)
+        self.ledger.put_document("submissions", family, {"name": name, "family": family})
+        record = {
+            "key": key, "arm": arm, "fold": fold, "repeat": repeat, "status": "failed" if failed else "scored",
+            "submission": {"name": name, "model": "m", "code": None, "pinned": True, "document": family},
+            "track": {"name": "t", "digest": "d", "simulated": False},
+            "dataset": {"name": target, "manifest": found.digest, "group": "cell"},
+            "weights": None, "seconds": 1.0, "predictions": {"sha256": self.ledger.put_predictions(key, stored), "images": len(stored)},
+            "scores": score(stored, found, fold), "failure": {"kind": "nan", "message": "x"} if failed else None,
+        }  # fmt: skip
+        self.ledger.append({**record, **changes})
+
+
+@pytest.fixture
+def maker(tmp_path: Path) -> Maker:
+    return Maker(tmp_path / "ledger")

@@ -9,11 +9,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmark import __version__
 from benchmark.board.charts import dumbbell
+from benchmark.board.forest import forest
+from benchmark.board.forest import lines as gains
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic
+from benchmark.findings import summary
 from benchmark.ledger import Ledger
 from benchmark.protocol import BASELINE, PROTOCOLS
-from benchmark.results import Results, summary
+from benchmark.results import Results
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -96,6 +99,7 @@ def _section(ledger: Ledger, rows: list[dict[str, Any]]) -> dict[str, Any]:
                 {
                     "score": points(entry.get("macro_f1")),
                     "gain": points(entry.get("gain"), signed=True),
+                    "verdict": entry.get("gain", {}).get("verdict"),
                     "failed": entry.get("failed", []),
                 }
             )
@@ -113,6 +117,8 @@ def _section(ledger: Ledger, rows: list[dict[str, Any]]) -> dict[str, Any]:
         "names": names,
         "rows": lines,
         "chart": dumbbell(rows).decode(),
+        "forest": forest(rows).decode() if gains(rows) else None,
+        "sentences": [gain["sentence"] for gain in gains(rows)],
         "device": newest.get("environment", {}).get("device", "not recorded"),
         "packages": newest["packages"],
     }

@@ -92,9 +92,13 @@ def percent(value: float) -> str:
 def interval(found: dict[str, float], signed: bool = False) -> str:
     """`92.1 [90.8, 93.4]` in points; no bounds where none can be given."""
     form = "{:+.1f}" if signed else "{:.1f}"
-    text = form.format(100 * found["value"])
+
+    def points(value: float) -> str:
+        return form.format(round(100 * value, 1) + 0.0)  # no negative zero
+
+    text = points(found["value"])
     if found["low"] == found["low"]:
-        text += f" [{form.format(100 * found['low'])}, {form.format(100 * found['high'])}]"
+        text += f" [{points(found['low'])}, {points(found['high'])}]"
     return text
 
 

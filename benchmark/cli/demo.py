@@ -31,8 +31,9 @@ def demo(
     from benchmark.data import imports
     from benchmark.data.store import Store
     from benchmark.errors import InputError
+    from benchmark.findings import summary
     from benchmark.protocol import BASELINE
-    from benchmark.results import Results, summary
+    from benchmark.results import Results
 
     started = time.monotonic()
     track, store = tracks.load("smoke"), Store(workspace)

@@ -13,7 +13,7 @@ COMMANDS = [
     [], ["data"], ["data", "list"], ["data", "fetch"], ["data", "import"], ["data", "verify"], ["data", "show"], ["data", "audit"],
     ["submission"], ["submission", "new"], ["submission", "check"], ["submission", "list"], ["submission", "pin"],
     ["ledger"], ["ledger", "list"], ["ledger", "verify"], ["leaderboard"], ["leaderboard", "build"],
-    ["plan"], ["run"], ["score"], ["compare"], ["doctor"], ["demo"],
+    ["plan"], ["run"], ["score"], ["compare"], ["calibrate"], ["doctor"], ["demo"],
 ]  # fmt: skip
 
 

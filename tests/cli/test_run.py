@@ -45,11 +45,11 @@ def test_from_plan_to_table(go: Any) -> None:
     assert more["todo"] == 2 and more["seconds"] == pytest.approx(6.0, rel=0.2), "from the units measured"
     both = json.loads(go("plan", "--json", "-p", "scratch", "-f", "1", "--jobs", "2"))
     assert both["seconds"] == pytest.approx(3.0, rel=0.2)
-    rows = json.loads(go("compare", "--json"))
+    rows = json.loads(go("compare", "--json"))["rows"]
     assert [row["target"] for row in rows] == ["sim-g", "sim-q"]
     assert "chain whole" in go("ledger verify")
     table = go("compare")
-    assert "tiny-net" in table and "simulated" in table and "no verdict" in table
+    assert "tiny-net" in table and "simulated" in table and "verdict" in table
     scored = json.loads(go("score", "--json"))
     assert {s["key"]: s["scores"] for s in scored} == {r["key"]: r["scores"] for r in ran["records"]}
     assert "tiny-net" in go("ledger list")

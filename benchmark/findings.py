@@ -1,0 +1,221 @@
+"""What a ledger says: every score and gain of a track, with verdicts over whole families.
+
+The family of a track, fixed before any result is seen, is two-step over imagenet for every
+submission and target (Holm). A filter never makes it smaller. Every other contrast is exploratory
+(Benjamini-Hochberg) and marked so. A gain is called *transfer* only when two-step is better than
+imagenet and than imagenet-long, its control for more training.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from benchmark.data.manifest import CLASSES
+from benchmark.protocol import BASELINE, LONG, PROTOCOLS, TWO_STEP
+from benchmark.results import Arm, Pair, Results, Trial
+from benchmark.stats import secondary, verdict
+from benchmark.stats.bootstrap import gain_interval
+from benchmark.stats.design import Design
+from benchmark.stats.power import minimum_clusters
+from benchmark.stats.procedures import by_training
+from benchmark.stats.verdict import Contrast, Verdict
+from benchmark.wording import sentence
+
+REGISTERED = (TWO_STEP, BASELINE)
+"""The contrast whose verdicts a track promises."""
+
+TEST_TO_TRAIN = 1 / 3
+"""One fold in five is tested and three are trained on (the fifth chooses the epoch)."""
+
+Question = tuple[str, str]
+"""(protocol, baseline)."""
+
+
+class Finding(NamedTuple):
+    """One contrast of one trial with its verdict.
+
+    `contrast` is None where there is one training or one group, so that nothing can be tested.
+    """
+
+    pair: Pair
+    contrast: Contrast | None
+    verdict: Verdict
+    exploratory: bool
+
+
+def _contrast(pair: Pair) -> Contrast | None:
+    if pair.trainings < 2 or pair.groups < 2:
+        return None
+    return verdict.contrast(pair.arm, pair.against, Design(pair.repeats, pair.blocks))
+
+
+def _decide(pairs: Sequence[Pair], exploratory: bool) -> list[Finding]:
+    found = [_contrast(pair) for pair in pairs]
+    tested = [one for one in found if one is not None]
+    verdicts = iter(verdict.decide(tested, family=None if exploratory else len(pairs), exploratory=exploratory))
+    none = Verdict("withheld", 1.0, 1.0, len(pairs))
+    return [
+        Finding(pair, one, none if one is None else next(verdicts), exploratory)
+        for pair, one in zip(pairs, found, strict=True)
+    ]
+
+
+def find(
+    results: Results, baseline: str = BASELINE, step: Callable[[int, int | None], None] | None = None
+) -> dict[tuple[Trial, Question], Finding]:
+    """Every contrast over a baseline, and two-step over imagenet-long for the question of transfer.
+
+    Args:
+        results: of one whole ledger or track: families are taken over all of it.
+        baseline: a protocol.
+        step: told how many families are done and how many there are.
+    """
+    questions = [(name, baseline) for name in PROTOCOLS if name != baseline]
+    if baseline == BASELINE:
+        questions.append((TWO_STEP, LONG))
+    families: dict[tuple[str, Question], list[tuple[Trial, Pair]]] = defaultdict(list)
+    for trial, arms in results.trials.items():
+        for question in questions:
+            pair = results.pair(arms, *question)
+            if pair:
+                kind = question if question in (REGISTERED, (TWO_STEP, LONG)) else ("exploratory", baseline)
+                families[trial.track_digest, kind].append((trial, pair))
+    found = {}
+    for done, ((_, kind), members) in enumerate(families.items(), 1):
+        findings = _decide([pair for _, pair in members], kind[0] == "exploratory")
+        for (trial, pair), finding in zip(members, findings, strict=True):
+            found[trial, (pair.protocol, pair.baseline)] = finding
+        if step:
+            step(done, len(families))
+    return found
+
+
+def transfer(found: dict[tuple[Trial, Question], Finding], trial: Trial) -> str:
+    """Whether a better two-step may be called transfer: `yes`, `no`, `not tested`; empty when it is not better."""
+    gain = found.get((trial, REGISTERED))
+    if gain is None or gain.verdict.name != "better":
+        return ""
+    control = found.get((trial, (TWO_STEP, LONG)))
+    if control is None or control.verdict.name == "withheld":
+        return "not tested"
+    return "yes" if control.verdict.name == "better" else "no"
+
+
+def _needs(pair: Pair) -> str:
+    least = minimum_clusters()
+    groups = f" and {least} groups or more (found {pair.groups})" if pair.groups < least else ""
+    return f"{least} trainings or more (found {pair.trainings}){groups}"
+
+
+def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[str, Any]:
+    """A finding as plain data, in parts of 1."""
+    pair, tested = finding.pair, finding.contrast
+    entry: dict[str, Any] = {"over": pair.baseline, "trainings": pair.trainings, "groups": pair.groups}
+    if tested and not tested.needs:
+        entry |= {"value": tested.gain, "low": tested.low, "high": tested.high, "interval": "trainings and groups"}
+    else:
+        places = pair.places
+        first, second = (results.matrices(arms[name], places) for name in (pair.protocol, pair.baseline))
+        shown = gain_interval(first, second)
+        kind = "groups" if shown.low == shown.low else "none"
+        entry |= {"value": shown.value, "low": shown.low, "high": shown.high, "interval": kind}
+    entry |= {
+        "verdict": finding.verdict.name,
+        "exploratory": finding.exploratory,
+        "adjustment": "Benjamini-Hochberg" if finding.exploratory else "Holm",
+        "family": finding.verdict.family,
+        "p_adjusted": finding.verdict.p,
+        "p_equivalent_adjusted": finding.verdict.p_equivalent,
+        "needs": tested.needs if tested else _needs(pair),
+    }
+    if tested:
+        known = tested._asdict()
+        entry |= {name: known[name] for name in (
+            "se", "df", "p", "p_test", "p_bootstrap", "p_equivalent", "bootstrap_low", "bootstrap_high",
+            "p_satterthwaite", "smallest", "repeats_for_point",
+        )}  # fmt: skip
+        entry["variances"] = tested.variances._asdict()
+        entry["secondary"] = _secondary(results, arms, pair)
+    return entry
+
+
+def _secondary(results: Results, arms: dict[str, Arm], pair: Pair) -> dict[str, Any]:
+    design = Design(pair.repeats, pair.blocks)
+    gains = by_training(pair.arm, design) - by_training(pair.against, design)
+    found = results.experiment(arms, pair)
+    right, against = found.arm[0] == found.truth, found.baseline[0] == found.truth
+    images = np.bincount(found.group)
+    parts = [np.bincount(found.group, weights=one) / images for one in (right, against)]
+    columns: dict[str, Any] = {
+        "nadeau_bengio_p": secondary.nadeau_bengio(gains, TEST_TO_TRAIN).p,
+        "mcnemar": secondary.mcnemar(right, against)._asdict(),
+        "conditional_on": "the first repeat: McNemar and almost stochastic order say nothing of another training",
+    }
+    if pair.groups >= 4:
+        columns["almost_stochastic_order"] = secondary.almost_stochastic_order(*parts)
+    columns["by_class"] = [
+        {
+            "class": CLASSES[one.index],
+            "gain": one.gain,
+            "low": one.low,
+            "high": one.high,
+            "p_adjusted": one.p_adjusted,
+            "adjustment": "Benjamini-Hochberg",
+        }
+        for one in secondary.per_class(pair.arm, pair.against, design)
+    ]
+    return columns
+
+
+def summary(
+    results: Results,
+    baseline: str = BASELINE,
+    submissions: Sequence[str] | None = None,
+    step: Callable[[int, int | None], None] | None = None,
+) -> list[dict[str, Any]]:
+    """One entry a trial: scores, gains and verdicts of every protocol, as plain data in parts of 1.
+
+    Where a ledger holds several versions of one track, its name carries the version.
+
+    Args:
+        results: of one whole ledger or track.
+        baseline: a protocol.
+        submissions: only these are listed; families are taken over all.
+        step: told of progress.
+    """
+    found = find(results, baseline, step)
+    rows = []
+    versions = {(trial.track, trial.track_digest) for trial in results.trials}
+    several = {name for name, count in Counter(name for name, _ in versions).items() if count > 1}
+    for trial, arms in sorted(results.trials.items()):
+        if submissions and trial.submission not in submissions:
+            continue
+        label = f"{trial.track}-{trial.track_digest[:8]}" if trial.track in several else trial.track
+        row: dict[str, Any] = {"submission": trial.submission, "track": label, "target": trial.target}
+        row["track_digest"] = trial.track_digest
+        row["simulated"] = any(r["track"]["simulated"] for a in arms.values() for r in a.records.values())
+        row["pinned"] = all(r["submission"]["pinned"] for a in arms.values() for r in a.records.values())
+        row["protocols"] = {}
+        for name in (p for p in PROTOCOLS if p in arms):
+            arm = arms[name]
+            entry: dict[str, Any] = {}
+            if arm.scored:
+                entry["macro_f1"] = results.score(arm)._asdict()
+                entry["trainings"] = len(results.full_repeats(arm.scored))
+            entry["failed"] = [arm.records[place]["failure"]["kind"] for place in arm.failed]
+            finding = found.get((trial, (name, baseline)))
+            if finding:
+                entry["gain"] = describe(results, arms, finding)
+                if (name, baseline) == REGISTERED:
+                    entry["gain"]["transfer"] = transfer(found, trial)
+                    control = found.get((trial, (TWO_STEP, LONG)))
+                    if control:
+                        entry["gain"]["over_long"] = describe(results, arms, control)
+                entry["gain"]["sentence"] = sentence(trial.submission, trial.target, name, entry["gain"])
+            row["protocols"][name] = entry
+        rows.append(row)
+    return rows

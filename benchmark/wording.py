@@ -1,0 +1,77 @@
+"""Verdicts in one sentence for people who work with chromosomes and not with statistics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NAMES = {"two-step": "two-step training", "scratch": "training from scratch", "imagenet": "ImageNet fine-tuning",
+         "imagenet-long": "ImageNet fine-tuning of equal length",
+         "two-step-shuffled": "two-step training with shuffled source labels"}  # fmt: skip
+"""Protocols as running text."""
+
+_TRANSFER = {
+    "yes": " The gain also stands over equally long training on the target alone, so that more training alone does not explain it.",
+    "no": " It does not stand over equally long training on the target alone, so that it is not shown to be transfer.",
+    "not tested": " Whether more training on the target alone does as much was not tested (imagenet-long).",
+}
+
+
+def points(value: float, signed: bool = False) -> str:
+    """Parts of 1 as points with one decimal and a real minus sign."""
+    rounded = round(100 * value, 1) + 0.0  # no negative zero
+    text = f"{rounded:+.1f}" if signed else f"{rounded:.1f}"
+    return text.replace("-", "−")
+
+
+def p_value(p: float) -> str:
+    """`p = 0.012`, `p < 0.001`."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def sentence(submission: str, target: str, protocol: str, gain: dict[str, Any]) -> str:
+    """One sentence on a gain, and one on transfer where that is the question.
+
+    Args:
+        submission: name.
+        target: dataset.
+        protocol: the arm.
+        gain: from `benchmark.findings.describe`.
+    """
+    arm, baseline = NAMES.get(protocol, protocol), NAMES.get(gain["over"], gain["over"])
+    value = points(gain["value"], signed=True)
+    span = f"{points(gain['low'], signed=True)} to {points(gain['high'], signed=True)}"
+    kind = "Exploratory: " if gain["exploratory"] else ""
+    name = gain["verdict"]
+    if name == "withheld":
+        return (
+            f"No verdict on {arm} against {baseline} for {submission} on {target}: it takes {gain['needs']}; "
+            f"the difference so far is {value} points."
+        )
+    if name in ("better", "worse"):
+        small = ", though by less than half a point" if gain["p_equivalent_adjusted"] <= 0.05 else ""
+        text = (
+            f"{kind}on chromosomes of new people or cells, {submission} trained anew by {arm} reads {target} {name} "
+            f"than by {baseline}{small}: {value} points of macro-F1 ({span}); chance alone would hardly do this "
+            f"({p_value(gain['p_adjusted'])} after adjusting for {gain['family']} comparisons)."
+        )
+    elif name == "equivalent":
+        text = (
+            f"{kind}for {submission} on {target}, {arm} and {baseline} do equally well: the difference "
+            f"({value} points, {span}) is smaller than half a point either way."
+        )
+    else:
+        text = (
+            f"{kind}for {submission} on {target}, these trainings cannot tell {arm} from {baseline}: "
+            f"{value} points, and anything from {span} would fit; a true gain of {points(gain['smallest'])} points "
+            f"would have been found four times in five{_more(gain)}."
+        )
+    return text[0].upper() + text[1:] + _TRANSFER.get(gain.get("transfer", ""), "")
+
+
+def _more(gain: dict[str, Any]) -> str:
+    repeats = gain["repeats_for_point"]
+    if repeats is None:
+        return ""
+    if repeats == 0:
+        return ", and a gain of one point cannot be found with so few groups however often one trains"
+    return f", and {repeats} repeat{'s' if repeats > 1 else ''} would find one point as often"
