@@ -66,7 +66,9 @@ class Estimate(NamedTuple):
         return float(max(below, above))
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Symmetric t interval."""
+        """Symmetric t interval; NaN where there is no spread to take it from, but for a value of 0."""
+        if not self.spread and self.value != 0:
+            return math.nan, math.nan
         half = float(stats.t.ppf((1 + level) / 2, self.df)) * self.se
         return self.value - half, self.value + half
 

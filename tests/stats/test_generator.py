@@ -108,6 +108,7 @@ def correlations(drawn: Experiment, blocks: tuple[int, ...]) -> dict[str, float]
         "training and class": class_of_training,
         "group": pairs(drawn.group) - pairs(row + drawn.group) - same_image + itself,
         "image": same_image - itself,
+        "repeat and class, in another fold": pairs(row + drawn.truth) - pairs(row + by_class["block"]),
     }
     return {name: float(products / number / (difference**2).mean()) for name, (products, number) in found.items()}
 

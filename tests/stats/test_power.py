@@ -97,6 +97,14 @@ def test_the_number_of_repeats_suffices_and_one_fewer_does_not(gain: float, bloc
         assert not finds(power.MOST_REPEATS, gain, sizes, variances)
 
 
+@pytest.mark.parametrize(("gain", "blocks"), [(0.03, (8,)), (0.02, (4, 4)), (0.03, (60,))])
+def test_degrees_of_freedom_are_of_the_fewer_of_trainings_and_groups(gain: float, blocks: tuple[int, ...]) -> None:
+    variances = Variances(training=2e-3, group=1e-4, rest=1e-2)
+    found = power.repeats_for(gain, Design(2, blocks), variances)
+    assert found * len(blocks) != sum(blocks) and found > 3
+    assert finds(found, gain, blocks, variances) and not finds(found - 1, gain, blocks, variances)
+
+
 @pytest.mark.parametrize("blocks", [(40,), (24, 24, 24, 24, 23)])
 def test_smaller_gains_take_more_repeats(blocks: tuple[int, ...]) -> None:
     design = Design(2, blocks)

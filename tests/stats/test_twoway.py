@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -221,3 +223,7 @@ def test_tables_that_do_not_fit_are_refused(test) -> None:
         test(0.0, np.zeros((7, 2)), design)
     with pytest.raises(ValueError, match="NaN"):
         test(0.0, np.full((2, 7), np.nan), design)
+
+
+def test_a_value_without_spread_has_no_interval() -> None:
+    assert all(math.isnan(end) for end in Estimate(0.02, 0.0, 9).interval()), "a width of zero would look certain"
