@@ -7,7 +7,7 @@ import sys
 import typer
 
 from benchmark import __version__
-from benchmark.cli import calibrate, compare, data, demo, doctor, leaderboard, ledger, run, submission
+from benchmark.cli import calibrate, compare, data, demo, doctor, image, leaderboard, ledger, run, submission
 from benchmark.errors import KaryoError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.add_typer(data.app, name="data")
 app.add_typer(submission.app, name="submission")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(image.app, name="image")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.command("plan")(run.plan)
 app.command("run")(run.run)
@@ -45,6 +46,9 @@ def _root(
     pass
 
 
+INTERRUPTED = 130
+
+
 def main() -> None:
     """Run the command line; a `KaryoError` is one line on standard error."""
     try:
@@ -52,9 +56,10 @@ def main() -> None:
     except KaryoError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("stopped; what is finished is kept, the same command continues", err=True)
-        sys.exit(130)
+    except SystemExit as error:
+        if error.code == INTERRUPTED:  # Typer has made it of a KeyboardInterrupt
+            typer.echo("stopped; what is finished is kept, the same command continues", err=True)
+        raise
     except BrokenPipeError:
         sys.exit(141)
 

@@ -12,6 +12,7 @@ from benchmark.cli.main import app
 COMMANDS = [
     [], ["data"], ["data", "list"], ["data", "fetch"], ["data", "import"], ["data", "verify"], ["data", "show"], ["data", "audit"],
     ["submission"], ["submission", "new"], ["submission", "check"], ["submission", "list"], ["submission", "pin"],
+    ["image"], ["image", "build"], ["image", "check"], ["image", "list"],
     ["ledger"], ["ledger", "list"], ["ledger", "verify"], ["leaderboard"], ["leaderboard", "build"],
     ["plan"], ["run"], ["score"], ["compare"], ["calibrate"], ["doctor"], ["demo"],
 ]  # fmt: skip
@@ -21,7 +22,7 @@ COMMANDS = [
 def test_every_command_has_help_and_every_leaf_an_example(command: list[str]) -> None:
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0, result.output
-    if command and command not in (["data"], ["submission"], ["ledger"], ["leaderboard"]):
+    if command and command not in (["data"], ["submission"], ["image"], ["ledger"], ["leaderboard"]):
         assert f"karyobench {' '.join(command)}" in " ".join(result.output.split()), "an example"
 
 
