@@ -146,12 +146,24 @@ class Campaign:
             raise InputError("no such sandbox", field="sandbox", found=sandbox, allowed=tuple(SANDBOXES))
         if engine not in ENGINES:
             raise InputError("no such engine", field="engine", found=engine, allowed=tuple(ENGINES))
+        backend = SANDBOXES[sandbox]()
+        wanted = {unit.submission for unit in units}
+        for submission in self.submissions:
+            if submission.name in wanted and not backend.installs:
+                for path in submission.code:
+                    if path.name == "requirements.txt":
+                        raise InputError(
+                            "its packages are not installed by this sandbox", file=path, field="sandbox", found=sandbox,
+                            allowed=[name for name, kind in SANDBOXES.items() if kind.installs],
+                        )  # fmt: skip
+        if units:
+            backend.prepare()
         runner = Runner(
             workspace=self.workspace,
             track=self.track,
             submissions={submission.name: submission for submission in self.submissions},
             weights=self.located,
-            sandbox=SANDBOXES[sandbox](),
+            sandbox=backend,
             device=device,
             threads=threads,
             progress=progress,
@@ -159,7 +171,7 @@ class Campaign:
         runner.sweep()
         for name in sorted({unit.dataset for unit in units}):
             runner.prepared(name)
-        return list(ENGINES[engine](jobs or default_jobs(device, threads)).run(units, runner.execute))
+        return list(ENGINES[engine](jobs or default_jobs(device, threads), backend.stop).run(units, runner.execute))
 
 
 def processors() -> int:

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 from benchmark import __version__, resources
 from benchmark.data import card as cards
 from benchmark.data.store import Store
+from benchmark.errors import KaryoError
 from benchmark.ledger import Ledger
 from benchmark.pretrained import WeightsUnavailable, locate
 from benchmark.submission import load
@@ -37,7 +38,7 @@ def check(workspace: Path) -> list[Finding]:
         *_device(),
         _memory(),
         _disk(workspace),
-        _docker(),
+        *_docker(),
         *_weights(),
         *_data(workspace),
         _ledger(workspace),
@@ -95,24 +96,33 @@ def _disk(workspace: Path) -> Finding:
     )
 
 
-def _docker() -> Finding:
+def _docker() -> Iterator[Finding]:
     try:
         import docker
         from docker.errors import DockerException
     except ImportError:
-        return Finding("optional", "docker", "the SDK is not installed", "pip install docker")
+        yield Finding("optional", "docker", "the SDK is not installed", "pip install docker")
+        return
     try:
         client = docker.from_env(timeout=5)
         version = client.version()["Version"]
         client.close()
     except (DockerException, OSError) as error:
-        return Finding(
+        yield Finding(
             "optional",
             "docker",
             f"no daemon answers ({type(error).__name__})",
             "only other people's code needs it: start docker",
         )
-    return Finding("ok", "docker", f"daemon {version}")
+        return
+    yield Finding("ok", "docker", f"daemon {version}")
+    from benchmark.sandbox.image import find
+
+    try:
+        built = find()
+        yield Finding("ok", "docker image", f"{built.tag}, {built.id[:19]}…, on {built.base}")
+    except KaryoError as error:
+        yield Finding("optional", "docker image", str(error), "only other people's code needs it")
 
 
 def _weights() -> Iterator[Finding]:

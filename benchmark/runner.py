@@ -150,7 +150,7 @@ class Runner:
             epochs=unit.epochs,
             recipe=self.track.recipe,
             start=start,
-            device=self.device,
+            device=self.sandbox.inside(self.device),
             threads=self.threads,
         )
         return job, source
@@ -178,10 +178,13 @@ class Runner:
             )
         output.mkdir()
         outcome = self.sandbox.run(
-            inputs, output, Limits(self.track.timeout, self.threads), lambda line: self.progress(unit, line)
+            inputs,
+            output,
+            Limits(self.track.timeout, self.threads, self.device),
+            lambda line: self.progress(unit, line),
         )
         if outcome.status == "infrastructure":
-            raise InfrastructureError(f"{unit.submission} {' → '.join(unit.chain)}: {outcome.message}", transient=True)
+            raise InfrastructureError(f"{unit.submission} {' → '.join(unit.chain)}: {outcome.message}", transient=outcome.kind != "stopped")
         if outcome.status == "model-failure":
             return self._fail(unit, outcome)
         try:
@@ -240,6 +243,7 @@ class Runner:
             "status": "failed",
             "failure": {"kind": outcome.kind, "message": outcome.message[:4000]},
             "sandbox": self.sandbox.name,
+            "sandbox_details": outcome.details,
             "seconds": outcome.seconds,
             "peak_bytes": outcome.peak_bytes,
             "packages": packages(),

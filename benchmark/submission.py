@@ -38,7 +38,7 @@ RESERVED = frozenset({
 })  # fmt: skip
 """Keyword arguments that the harness sets itself, or that would load weights or change the output."""
 
-_CODE_FILE = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*\.py$")
+_CODE_FILE = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*\.py|requirements\.txt)$")
 _TEXT_FILE = re.compile(r"^(submission\.yaml|[A-Za-z0-9_.-]+\.(md|txt|bib)|LICEN[CS]E|NOTICE)$")
 
 

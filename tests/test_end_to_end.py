@@ -16,8 +16,9 @@ import pytest
 import yaml
 
 from benchmark.campaign import Campaign
+from benchmark.findings import summary
 from benchmark.ledger import Ledger
-from benchmark.results import Results, summary
+from benchmark.results import Results
 from benchmark.submission import Submission, load
 from benchmark.track import Track
 
@@ -168,6 +169,29 @@ def test_killed_at_random_moments_it_ends_with_the_same_ledger(
     assert wanted.keys() == found.keys() and len(found) == 4
     assert all((wanted[key] == found[key]).all() for key in wanted)
     assert {r["key"]: r["scores"] for r in first.records()} == {r["key"]: r["scores"] for r in second.records()}
+
+
+def test_ctrl_c_ends_a_run_at_once(workspace: Path, track_file: Path, tiny_submission: Submission) -> None:
+    (tiny_submission.folder / "submission.yaml").write_text(
+        "name: tiny-net\ntitle: Tiny\npaper: https://example.org\nlicense: MIT\nmodel: {factory: 'model.py:build'}\n"
+    )
+    (tiny_submission.folder / "model.py").write_text("import time\n\n\ndef build(**kwargs):\n    time.sleep(600)\n")
+    harness = subprocess.Popen(
+        command(workspace, track_file, tiny_submission.folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    for _ in range(300):
+        if workers_of(workspace):
+            break
+        time.sleep(0.1)
+    assert workers_of(workspace)
+    time.sleep(2)
+    harness.send_signal(signal.SIGINT)
+    out, _ = harness.communicate(timeout=20)
+    assert harness.returncode == 130 and b"the same command continues" in out, out.decode()
+    assert not workers_of(workspace) and Ledger(workspace / "ledger").records() == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="mounting a small disk needs root")

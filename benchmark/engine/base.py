@@ -17,12 +17,13 @@ class Engine(ABC):
 
     Args:
         jobs: how many units may run at once.
+        stop: called when a run is interrupted: ends the units under way.
     """
 
     name: ClassVar[str]
 
-    def __init__(self, jobs: int) -> None:
-        self.jobs = jobs
+    def __init__(self, jobs: int, stop: Callable[[], None] = lambda: None) -> None:
+        self.jobs, self.stop = jobs, stop
 
     @abstractmethod
     def run(self, units: Sequence[Unit], execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:

@@ -65,6 +65,7 @@ class LocalEngine(Engine):
                         ended.add(unit.key)
                         yield unit, record
             except BaseException:
+                self.stop()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
         if failure is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,18 +11,34 @@ from typing import Any, ClassVar, Literal
 
 EpochReport = Callable[[dict[str, Any]], None]
 
+GIB = 1 << 30
+
 
 @dataclass(frozen=True)
 class Limits:
     """What a unit may use.
 
+    Only what the backend can enforce is enforced: `process` keeps to `seconds` and `threads`.
+
     Args:
         seconds: wall-clock time.
         threads: processor threads.
+        device: `cpu`, `cuda` or `cuda:N`.
+        memory: bytes, swap included, with what the unit writes; 0: half of what the machine has.
+        output: bytes that it may leave behind.
+        scratch: bytes of temporary files.
+        shared: bytes of shared memory.
+        processes: processes and threads at once.
     """
 
     seconds: float
     threads: int
+    device: str = "cpu"
+    memory: int = 0
+    output: int = 4 * GIB
+    scratch: int = GIB // 4
+    shared: int = GIB // 4
+    processes: int = 256
 
 
 @dataclass(frozen=True)
@@ -48,10 +65,35 @@ class Outcome:
     details: dict[str, Any] = field(default_factory=dict)
 
 
+STOPPED = Outcome("infrastructure", "stopped", "stopped")
+"""Of a unit that was under way when its run was interrupted."""
+
+
 class Sandbox(ABC):
     """Runs one unit's worker over an inputs folder and an empty output folder."""
 
     name: ClassVar[str]
+    installs: ClassVar[bool] = False
+    """Whether a submission may bring a requirements.txt."""
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+
+    def stop(self) -> None:
+        """End every unit under way, and start none: their outcome is the machine's, of kind `stopped`."""
+        self.stopping.set()
+
+    def prepare(self) -> None:  # noqa: B027 (most backends need nothing)
+        """Called once before the first unit: says at once what is missing, ends what killed runs left.
+
+        Raises:
+            InputError: for what the user can mend.
+            InfrastructureError: when the backend does not answer.
+        """
+
+    def inside(self, device: str) -> str:
+        """Name of a device as the unit sees it."""
+        return device
 
     @abstractmethod
     def run(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:

@@ -13,17 +13,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import IO, Any
 
-from benchmark.job import MACHINE_FAILED, MODEL_FAILED, Failure
-from benchmark.sandbox.base import EpochReport, Limits, Outcome, Sandbox
+from benchmark.sandbox.base import STOPPED, EpochReport, Limits, Outcome, Sandbox
 from benchmark.sandbox.energy import joules_between, read_microjoules
+from benchmark.sandbox.judge import judge
 from benchmark.start_worker import PARENT
 
 POLL = 0.1
-LOG_TAIL = 2000
 KEPT = (
     "PATH",
     "HOME",
@@ -60,9 +60,13 @@ class ProcessSandbox(Sandbox):
             except OSError as error:
                 return Outcome("infrastructure", "start", f"cannot start the worker: {error}")
         try:
-            status, peak, timed_out = _wait(child, output / "log.jsonl", started + limits.seconds, report)
+            status, peak, timed_out = _wait(
+                child, output / "log.jsonl", started + limits.seconds, report, self.stopping
+            )
         finally:
             _end_session(child)
+        if self.stopping.is_set():
+            return STOPPED
         seconds = time.monotonic() - started
         status_kind = _judge(status, timed_out, output, limits)
         return Outcome(
@@ -78,21 +82,24 @@ def environment(limits: Limits) -> dict[str, str]:
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     root = str(Path(__file__).resolve().parents[2])
     path = os.pathsep.join([root, *filter(None, [kept.pop("PYTHONPATH", "")])])
+    return kept | variables(limits) | {"PYTHONPATH": path, PARENT: str(os.getpid())}
+
+
+def variables(limits: Limits) -> dict[str, str]:
+    """What every backend sets: decides the last bits of a result."""
     threads = str(limits.threads)
-    return kept | {
-        "PYTHONPATH": path,
+    return {
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
         "HF_HUB_OFFLINE": "1",
-        PARENT: str(os.getpid()),
     }
 
 
 def _wait(
-    child: subprocess.Popen[bytes], log: Path, deadline: float, report: EpochReport
+    child: subprocess.Popen[bytes], log: Path, deadline: float, report: EpochReport, stopping: threading.Event
 ) -> tuple[int, int | None, bool]:
     """Wait for the child; returns its wait status, peak resident bytes, and whether it was too slow."""
     tail = _Tail(log, report)
@@ -104,7 +111,9 @@ def _wait(
             tail.read()
             return child.returncode, usage.ru_maxrss * 1024, timed_out
         tail.read()
-        if time.monotonic() > deadline and not timed_out:
+        if stopping.is_set():
+            _kill(child.pid)
+        elif time.monotonic() > deadline and not timed_out:
             timed_out = True
             _kill(child.pid)
         time.sleep(POLL)
@@ -145,34 +154,10 @@ def _end_session(child: subprocess.Popen[bytes]) -> None:
         child.wait()
 
 
-def log_tail(output: Path) -> str:
-    """The last lines a unit printed."""
-    try:
-        with (output / "worker.log").open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_TAIL))
-            return file.read().decode("utf-8", "replace").strip()
-    except OSError:
-        return ""
-
-
-def _last_line(text: str) -> str:
-    return text.splitlines()[-1] if text else "the worker says that the machine let it down"
-
-
 def _judge(code: int, timed_out: bool, output: Path, limits: Limits) -> tuple[Any, str, str]:
     """Status, kind and message of an ended worker."""
     if timed_out:
         return "model-failure", "time-out", f"not done after {limits.seconds:.0f} s"
-    if code == 0:
-        return "finished", "", ""
-    if code == MODEL_FAILED:
-        try:
-            failure = Failure.model_validate_json((output / "failure.json").read_bytes()[:20_000])
-        except (OSError, ValueError):
-            return "model-failure", "error", f"failed without saying why\n{log_tail(output)}"
-        return "model-failure", failure.kind, failure.message
-    if code == MACHINE_FAILED:
-        return "infrastructure", "machine", _last_line(log_tail(output))
     if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
         name = signal.Signals(-code).name
         return (
@@ -180,4 +165,4 @@ def _judge(code: int, timed_out: bool, output: Path, limits: Limits) -> tuple[An
             "killed",
             f"the worker was ended from outside by {name} (out of memory on this machine?)",
         )
-    return "model-failure", "crash", f"ended with exit status {code}\n{log_tail(output)}"
+    return judge(code, output)
