@@ -52,7 +52,7 @@ def sentence(submission: str, target: str, protocol: str, gain: dict[str, Any]) 
         text = (
             f"{kind}on chromosomes of new people or cells, {submission} trained anew by {arm} reads {target} {name} "
             f"than by {baseline}{small}: {value} points of macro-F1 ({span}); chance alone would hardly do this "
-            f"({p_value(gain['p_adjusted'])} after adjusting for {gain['family']} comparisons)."
+            f"({p_value(gain['p_adjusted'])} {_adjusted(gain['family'])})."
         )
     elif name == "equivalent":
         text = (
@@ -66,6 +66,10 @@ def sentence(submission: str, target: str, protocol: str, gain: dict[str, Any]) 
             f"would have been found four times in five{_more(gain)}."
         )
     return text[0].upper() + text[1:] + _TRANSFER.get(gain.get("transfer", ""), "")
+
+
+def _adjusted(family: int) -> str:
+    return "the only comparison" if family == 1 else f"after adjusting for {family} comparisons"
 
 
 def _more(gain: dict[str, Any]) -> str:
