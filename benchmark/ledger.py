@@ -1,14 +1,16 @@
-"""The ledger: the append-only store of scored units, and all that is needed to score them again.
+"""The ledger: the append-only store of scored units and their reproductions, with all it takes to score them again.
 
 Layout::
 
     records.jsonl               one record a line; each carries the hash of the one before
     predictions/<key>.npz       float16 logits in manifest order
+    reproductions/<sha256>.npz  those of new trainings of units that are recorded
     manifests/<digest>.csv      the manifests that were scored against
     tracks/<digest>.json  submissions/<digest>.json
 
 A record is written last, after what it points to, in one synced write under a lock. A line that
-was cut off by a crash has no line end and is removed at the next append.
+was cut off by a crash has no line end and is removed at the next append. A record with a `type` is
+not of a unit: `records` and `by_key` leave it out.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmark import grading
 from benchmark.data import manifest as manifests
 from benchmark.data.manifest import CLASSES, Manifest
 from benchmark.errors import InputError, IntegrityError
@@ -33,7 +36,8 @@ from benchmark.scoring import Stored, score
 
 FORMAT = 1
 GENESIS = "0" * 64
-TOLERANCE = 1e-9
+REPRODUCTION = "reproduction"
+"""The `type` of a record of a new training of a unit; a unit's own record has no type."""
 
 Record = dict[str, Any]
 
@@ -85,12 +89,7 @@ class Ledger:
             return []
         return self.path.read_bytes().split(b"\n")[:-1]
 
-    def records(self) -> list[Record]:
-        """All records, oldest first.
-
-        Raises:
-            IntegrityError: for a line that is no record.
-        """
+    def _of_type(self, wanted: str | None) -> list[Record]:
         found = []
         for number, line in enumerate(self._lines(), start=1):
             try:
@@ -103,25 +102,45 @@ class Ledger:
                 raise IntegrityError(
                     "unknown record format", file=self.path, field=f"line {number}", allowed=str(FORMAT)
                 )
-            found.append(record)
+            if record.get("type") not in (None, REPRODUCTION):
+                problem, hint = "unknown type of record", "A newer version of this program may know it"
+                raise IntegrityError(problem, file=self.path, field=f"line {number}", found=record["type"], hint=hint)
+            if record.get("type") == wanted:
+                found.append(record)
         return found
+
+    def records(self) -> list[Record]:
+        """All records of units, oldest first.
+
+        Raises:
+            IntegrityError: for a line that is no record.
+        """
+        return self._of_type(None)
+
+    def reproductions(self) -> list[Record]:
+        """All records of reproductions, oldest first; see `benchmark.reproduce`.
+
+        Raises:
+            IntegrityError: for a line that is no record.
+        """
+        return self._of_type(REPRODUCTION)
 
     def by_key(self) -> dict[str, Record]:
         """The newest record of every key."""
         return {record["key"]: record for record in self.records()}
 
     def append(self, record: Record) -> Record:
-        """Chain and write one record.
+        """Chain and write one record, of a unit or of a reproduction.
 
         Raises:
-            InputError: when a scored record of this key is already there.
+            InputError: when a scored record of this unit is already there.
             InfrastructureError: when the disk is full; the ledger is as before.
         """
         with self._locked():
             lines = self._lines()
             for line in lines:
                 known = json.loads(line)
-                if known["key"] == record["key"] and known["status"] == "scored":
+                if "key" in record and known.get("key") == record["key"] and known["status"] == "scored":
                     raise InputError(
                         "this unit is already in the ledger", file=self.path, field="key", found=record["key"]
                     )
@@ -155,13 +174,24 @@ class Ledger:
             file.write(data)
         return hashlib.sha256(data).hexdigest()
 
+    def put_reproduced(self, stored: Stored) -> str:
+        """Store the predictions of a new training under their hash; returns it."""
+        data = pack(stored)
+        digest = hashlib.sha256(data).hexdigest()
+        with atomic(self.folder / "reproductions" / f"{digest}.npz") as file:
+            file.write(data)
+        return digest
+
     def predictions(self, record: Record) -> Stored:
-        """The stored logits of a record, (test images, 24).
+        """The stored logits of a unit or of its reproduction, (test images, 24).
 
         Raises:
             IntegrityError: when the file is missing or is not what the record says.
         """
-        path = self.predictions_path(record["key"])
+        if record.get("type") == REPRODUCTION:
+            path = self.folder / "reproductions" / f"{record['predictions']['sha256']}.npz"
+        else:
+            path = self.predictions_path(record["key"])
         if not path.is_file():
             raise IntegrityError("predictions are missing", file=path)
         if sha256_file(path) != record["predictions"]["sha256"]:
@@ -216,8 +246,9 @@ class Ledger:
         return score(self.predictions(record), manifest, record["fold"])
 
     def verify(self, rescore: bool = True) -> list[Finding]:
-        """Everything that is wrong: broken chain, changed bytes, missing files, drifted scores."""
+        """Everything that is wrong: broken chain, changed bytes, missing files, drifted scores and grades."""
         findings: list[Finding] = []
+        before: dict[str, Record] = {}
         previous = GENESIS
         raw = self.path.read_bytes() if self.path.is_file() else b""
         if raw and not raw.endswith(b"\n"):
@@ -234,9 +265,14 @@ class Ledger:
                         Finding(number, "the chain is broken: a record before it was changed, moved or removed")
                     )
                 previous = record["hash"]
+                if record.get("type") == REPRODUCTION:
+                    problem = grading.problem(self, record, before) if rescore else None
+                    findings.extend([Finding(number, problem)] if problem else [])
+                    continue
+                before[record["key"]] = record
                 if rescore and record["status"] == "scored":
                     findings.extend(self._verify_scores(number, record))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 findings.append(Finding(number, f"not a record: {error}"))
         return findings
 
@@ -245,13 +281,5 @@ class Ledger:
             again = self.rescore(record)
         except IntegrityError as error:
             return [Finding(number, str(error))]
-        drifted = [name for name in again if not _same(again[name], record["scores"].get(name))]
+        drifted = grading.drifted(again, record["scores"])
         return [Finding(number, f"scores drifted from the predictions: {', '.join(drifted)}")] if drifted else []
-
-
-def _same(first: Any, second: Any) -> bool:
-    if isinstance(first, float) and isinstance(second, int | float):
-        return abs(first - second) <= TOLERANCE
-    if isinstance(first, dict) and isinstance(second, dict):
-        return first.keys() == second.keys() and all(_same(first[k], second[k]) for k in first)
-    return bool(first == second)

@@ -154,3 +154,69 @@ def test_two_harnesses_can_append_at_once(tmp_path: Path) -> None:
         worker.join()
     ledger = Ledger(tmp_path / "ledger")
     assert ledger.verify() == [] and len(ledger.records()) == 20
+
+
+def add_reproduction(ledger: Ledger, key: str, seed: int | None = None, **changes: Any) -> dict[str, Any]:
+    """A reproduction of a record, with the predictions of `add` for a seed (default: those of the record)."""
+    from benchmark import grading
+
+    record = ledger.by_key()[key]
+    stored = ledger.predictions(record if seed is None else ledger.records()[seed])
+    found = grading.described(grading.compare(ledger, record, stored, []))
+    predictions = {"sha256": ledger.put_reproduced(stored), "images": len(stored)}
+    whole = {"type": "reproduction", "of": key, "original": record["hash"], "trainings": [], "predictions": predictions}
+    return ledger.append({**whole, **found, **changes})
+
+
+def test_a_reproduction_is_in_the_chain_and_is_no_unit(ledger: Ledger) -> None:
+    added = add_reproduction(ledger, "key1")
+    assert added["grade"] == "bitwise" and added["prev"] == ledger.records()[2]["hash"]
+    assert [r["key"] for r in ledger.records()] == ["key0", "key1", "key2"] == list(ledger.by_key())
+    assert ledger.reproductions() == [added]
+    add(ledger, "key3", 3)
+    add_reproduction(ledger, "key1")
+    assert ledger.verify() == [] and len(ledger.records()) == 4 and len(ledger.reproductions()) == 2
+    assert (ledger.predictions(added) == ledger.predictions(ledger.by_key()["key1"])).all()
+
+
+def test_a_unit_with_a_reproduction_is_still_refused_twice(ledger: Ledger) -> None:
+    add_reproduction(ledger, "key1")
+    with pytest.raises(InputError, match="already in the ledger"):
+        add(ledger, "key1")
+
+
+def test_a_better_grade_is_found(ledger: Ledger) -> None:
+    assert add_reproduction(ledger, "key1", seed=2)["grade"] == "failed"
+    add_reproduction(ledger, "key1", seed=2, grade="statistical", agreement=1.0)
+    assert [(f.line, f.problem) for f in ledger.verify()] == [
+        (5, "the grade drifted from the predictions: grade, agreement")
+    ]
+    assert ledger.verify(rescore=False) == []
+
+
+@pytest.mark.parametrize("changes", [{"of": "nobody"}, {"original": "0" * 64}, {"trainings": ["nobody"]}])
+def test_a_reproduction_of_something_else_is_found(ledger: Ledger, changes: dict[str, Any]) -> None:
+    add_reproduction(ledger, "key1", **changes)
+    assert ["not before it" in finding.problem for finding in ledger.verify()] == [True]
+
+
+def test_predictions_of_a_reproduction_count_to_the_byte(ledger: Ledger) -> None:
+    added = add_reproduction(ledger, "key1", seed=0)
+    path = ledger.folder / "reproductions" / f"{added['predictions']['sha256']}.npz"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert ["not those of the record" in finding.problem for finding in ledger.verify()] == [True]
+    path.unlink()
+    assert ["predictions are missing" in finding.problem for finding in ledger.verify()] == [True]
+
+
+def test_a_grade_without_predictions_can_only_be_failed(ledger: Ledger) -> None:
+    add_reproduction(ledger, "key1", predictions=None, grade="failed")
+    assert ledger.verify() == []
+    add_reproduction(ledger, "key1", predictions=None, grade="tolerance")
+    assert [(f.line, f.problem) for f in ledger.verify()] == [(5, "a grade without predictions")]
+
+
+def test_an_unknown_type_of_record_is_refused(ledger: Ledger) -> None:
+    ledger.append({"type": "blessing", "of": "key1"})
+    with pytest.raises(IntegrityError, match="unknown type of record; found 'blessing'"):
+        ledger.records()

@@ -13,27 +13,48 @@ app = typer.Typer(help="The ledger of scored units: list, verify.", no_args_is_h
 
 @app.command("list")
 def list_(workspace: Workspace = DEFAULT_WORKSPACE, json: Json = False) -> None:
-    """List all records.
+    """List all records, with the best grade of their reproductions and what their learning curve says.
+
+    A curve is `too fast` when it rises implausibly fast beside the others of its track, target and protocol,
+    `as expected`, or not judged (empty: too few to compare with; `not whole`: scores are missing in its log).
 
     Example: karyobench ledger list
     """
+    from benchmark import grading, plausibility
     from benchmark.ledger import Ledger
 
-    records = Ledger(workspace / "ledger").records()
+    ledger = Ledger(workspace / "ledger")
+    records, grades = ledger.records(), grading.best(ledger.reproductions())
+    curves = plausibility.judge(records)
     if json:
-        emit(records)
+        flags = {key: one.flag._asdict() for key, one in curves.items() if one.flag is not None and one.flagged}
+        emit([{**r, "reproduction": grades.get(r["key"]), "implausible": flags.get(r["key"])} for r in records])
         return
     rows = [
         (r["key"][:12], r["submission"]["name"], r["arm"], r["dataset"]["name"], r["track"]["name"], r["fold"], r["repeat"],
-         percent(r["scores"]["macro_f1"]) if r["status"] == "scored" else f"failed: {r['failure']['kind']}", f"{r['seconds']:.0f}")
+         percent(r["scores"]["macro_f1"]) if r["status"] == "scored" else f"failed: {r['failure']['kind']}", f"{r['seconds']:.0f}",
+         grades.get(r["key"], ""), curves[r["key"]].word if r["key"] in curves else "")
         for r in records
     ]  # fmt: skip
-    say(table(rows, ("key", "submission", "arm", "dataset", "track", "fold", "repeat", "macro-F1", "seconds")))
+    headers = (
+        "key",
+        "submission",
+        "arm",
+        "dataset",
+        "track",
+        "fold",
+        "repeat",
+        "macro-F1",
+        "seconds",
+        "reproduced",
+        "curve",
+    )
+    say(table(rows, headers))
 
 
 @app.command()
 def verify(workspace: Workspace = DEFAULT_WORKSPACE, json: Json = False) -> None:
-    """Find any changed byte: the chain of hashes, every predictions file, every score.
+    """Find any changed byte: the chain of hashes, every predictions file, every score and grade.
 
     Exits 3 when something is wrong.
 
@@ -49,7 +70,9 @@ def verify(workspace: Workspace = DEFAULT_WORKSPACE, json: Json = False) -> None
         for finding in findings:
             say(f"line {finding.line}: {finding.problem}")
         if not findings:
-            say(f"{len(ledger.records())} records, chain whole, predictions and scores as recorded")
+            again = len(ledger.reproductions())
+            more = f" and {again} reproduction{'s' * (again > 1)}" if again else ""
+            say(f"{len(ledger.records())} records{more}, chain whole, predictions, scores and grades as recorded")
     if findings:
         raise typer.Exit(3)
 

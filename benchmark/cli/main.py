@@ -7,7 +7,7 @@ import sys
 import typer
 
 from benchmark import __version__
-from benchmark.cli import calibrate, compare, data, demo, doctor, image, leaderboard, ledger, run, submission
+from benchmark.cli import calibrate, compare, data, demo, doctor, image, leaderboard, ledger, reproduce, run, submission
 from benchmark.errors import KaryoError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("plan")(run.plan)
 app.command("run")(run.run)
 app.command("score")(ledger.score)
 app.command("compare")(compare.compare)
+app.command("reproduce")(reproduce.reproduce)
 app.command("calibrate")(calibrate.calibrate)
 app.command("doctor")(doctor.doctor)
 app.command("demo")(demo.demo)

@@ -14,7 +14,7 @@ COMMANDS = [
     ["submission"], ["submission", "new"], ["submission", "check"], ["submission", "list"], ["submission", "pin"],
     ["image"], ["image", "build"], ["image", "check"], ["image", "list"],
     ["ledger"], ["ledger", "list"], ["ledger", "verify"], ["leaderboard"], ["leaderboard", "build"],
-    ["plan"], ["run"], ["score"], ["compare"], ["calibrate"], ["doctor"], ["demo"],
+    ["plan"], ["run"], ["score"], ["compare"], ["reproduce"], ["calibrate"], ["doctor"], ["demo"],
 ]  # fmt: skip
 
 
