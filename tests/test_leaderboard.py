@@ -1,0 +1,48 @@
+"""Policy of the published ledger: whole, real, and what the documents say of it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from benchmark.findings import summary
+from benchmark.ledger import Ledger
+from benchmark.results import Results
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def ledger() -> Ledger:
+    return Ledger(ROOT / "leaderboard" / "ledger")
+
+
+def test_it_verifies_to_the_last_score(ledger: Ledger) -> None:
+    assert ledger.records() and ledger.verify() == []
+
+
+def test_it_is_real_pinned_and_small(ledger: Ledger) -> None:
+    records = ledger.records()
+    assert not any(record["track"]["simulated"] for record in records)
+    assert all(record["submission"]["pinned"] for record in records)
+    assert sum(path.stat().st_size for path in ledger.folder.rglob("*") if path.is_file()) < 25e6
+
+
+def test_the_figures_of_the_documents_are_those_of_the_ledger(ledger: Ledger) -> None:
+    found = {row["target"]: row["protocols"]["two-step"]["gain"] for row in summary(Results(ledger, "pocket"))}
+    said = (ROOT / "docs" / "statistics.md").read_text()
+    rows = {
+        name: [cell.strip(" *") for cell in line.split("|")[2:4]]
+        for line in said.splitlines()
+        if line.startswith("|") and len(line.split("|")) == 5
+        for name in [line.split("|")[1].strip()]
+    }
+    for column, target in enumerate(("bioimlab-q", "cir-g")):
+        gain = found[target]
+        value, low, high = (f"{100 * gain[name]:+.1f}" for name in ("value", "low", "high"))
+        assert rows["gain, points"][column] == f"{value} ({low} to {high})"
+        assert rows["verdict, Holm over both"][column].startswith(f"{gain['verdict']}**, p = {gain['p_adjusted']:.3f}")
+        assert rows["smallest detectable gain"][column] == f"{100 * gain['smallest']:.1f}"
+        assert rows["two-way t"][column] == f"p = {gain['p_test']:.3f}"
+    readme = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
+    assert "two-step gains 0.4 points (0.1 to 0.7) on Q-band and 2.2 (1.1 to 3.2) on G-band" in readme
