@@ -184,11 +184,13 @@ class Runner:
             lambda line: self.progress(unit, line),
         )
         if outcome.status == "infrastructure":
-            raise InfrastructureError(f"{unit.submission} {' → '.join(unit.chain)}: {outcome.message}", transient=outcome.kind != "stopped")
+            raise InfrastructureError(
+                f"{unit.submission} {' → '.join(unit.chain)}: {outcome.message}", transient=outcome.kind != "stopped"
+            )
         if outcome.status == "model-failure":
             return self._fail(unit, outcome)
         try:
-            read = read_outputs(output, len(order), len(CLASSES))
+            read = read_outputs(output, len(order), len(CLASSES), unit.epochs)
         except BadOutputError as error:
             return self._fail(
                 unit, Outcome("model-failure", "bad-output", str(error), outcome.seconds, outcome.peak_bytes)

@@ -42,7 +42,7 @@ class Instant(Sandbox):
         distance = ((test.reshape(len(test), 1, -1) - means) ** 2).mean(-1)
         np.save(output / "logits.npy", (-distance / 100).astype(np.float32))
         save_file({"means": means.astype(np.float32)}, output / "model.safetensors")
-        (output / "log.jsonl").write_text('{"epoch": 1}\n')
+        (output / "log.jsonl").write_text("".join(f'{{"epoch": {n + 1}}}\n' for n in range(job.epochs)))
         (output / "environment.json").write_text("{}")
         report({"epoch": 1, "epochs": job.epochs})
         if self.change:
@@ -136,7 +136,8 @@ def test_a_score_claimed_by_the_unit_is_ignored(make: Any) -> None:
     def boast(output: Path) -> None:
         (output / "scores.json").write_text('{"macro_f1": 1.0}')
         (output / "environment.json").write_text('{"macro_f1": 1.0, "scores": {"macro_f1": 1.0}}')
-        (output / "log.jsonl").write_text('{"epoch": 1, "test_macro_f1": 1.0}\n')
+        honest = (output / "log.jsonl").read_text()
+        (output / "log.jsonl").write_text(honest.replace("}", ', "test_macro_f1": 1.0}'))
 
     shutil.rmtree(honest[0].ledger.folder)
     shutil.rmtree(honest[0].workspace / "units")

@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ from safetensors import SafetensorError, safe_open
 
 MAX_CHECKPOINT = 4 * 1024**3
 MAX_TEXT = 4 * 1024**2
+BROKEN = (ValueError, SyntaxError, TokenError, OverflowError, RecursionError, MemoryError)
+"""What a text made to break its reader can raise: deep nesting, endless numbers, no text at all."""
+
 AGREED = {"logits.npy", "model.safetensors", "log.jsonl", "environment.json", "worker.log", "failure.json"}
 
 
@@ -71,8 +75,8 @@ def read_logits(path: Path, images: int, classes: int) -> npt.NDArray[np.float32
             if dtype != np.float32 or shape != (images, classes) or fortran:
                 raise BadOutputError(f"{path.name}: {dtype} {shape}, allowed float32 ({images}, {classes})")
             data = file.read()
-    except ValueError as error:
-        raise BadOutputError(f"{path.name}: not an array file: {error}") from error
+    except BROKEN as error:
+        raise BadOutputError(f"{path.name}: not an array file: {type(error).__name__}: {error}"[:500]) from error
     if len(data) != expected:
         raise BadOutputError(f"{path.name}: {len(data):,} bytes of data, allowed {expected:,}")
     values = np.frombuffer(data, dtype=np.float32).reshape(images, classes)
@@ -91,45 +95,55 @@ def _check_checkpoint(path: Path) -> None:
         raise BadOutputError(f"{path.name}: not a safetensors file: {error}") from error
 
 
-def _read_log(path: Path) -> list[dict[str, Any]]:
+def _parsed(text: str) -> dict[str, Any]:
+    """An object of JSON that can also be written again; what is not finite becomes null."""
+    found = json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
+    if not isinstance(found, dict):
+        raise ValueError("no object")
+    json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
+    return found
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
+
+
+def _read_log(path: Path, epochs: int | None) -> list[dict[str, Any]]:
     regular(path, MAX_TEXT)
-    lines = []
     try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            entry = json.loads(line)
-            if not isinstance(entry, dict):
-                raise BadOutputError(f"{path.name}: a line that is no object")
-            lines.append({k: v for k, v in entry.items() if isinstance(v, int | float) and math.isfinite(v)})
-    except ValueError as error:
-        raise BadOutputError(f"{path.name}: not JSON lines: {error}") from error
+        entries = [_parsed(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = [{k: v for k, v in one.items() if isinstance(v, int | float) and math.isfinite(v)} for one in entries]
+    except BROKEN as error:
+        raise BadOutputError(f"{path.name}: not JSON lines: {type(error).__name__}: {error}"[:500]) from error
+    if epochs is not None and [line.get("epoch") for line in lines] != list(range(1, epochs + 1)):
+        raise BadOutputError(f"{path.name}: {len(lines)} lines, allowed: one for each of {epochs} epochs, in order")
     return lines
 
 
 def _read_environment(path: Path) -> dict[str, Any]:
     regular(path, MAX_TEXT)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
-    except ValueError as error:
-        raise BadOutputError(f"{path.name}: not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise BadOutputError(f"{path.name}: no object")
-    return found
+        return _parsed(path.read_text(encoding="utf-8"))
+    except BROKEN as error:
+        raise BadOutputError(f"{path.name}: not JSON: {type(error).__name__}: {error}"[:500]) from error
 
 
-def read_outputs(folder: Path, images: int, classes: int) -> Output:
+def read_outputs(folder: Path, images: int, classes: int, epochs: int | None = None) -> Output:
     """Check and read a finished unit's output folder.
 
     Args:
         folder: the output folder.
         images: number of test images it was given.
         classes: number of classes.
+        epochs: of the job; its log must hold one line for each. Not looked at when None.
 
     Raises:
         BadOutputError: when anything is not as agreed.
     """
     scores = read_logits(folder / "logits.npy", images, classes)
     _check_checkpoint(folder / "model.safetensors")
-    return Output(scores, _read_log(folder / "log.jsonl"), _read_environment(folder / "environment.json"))
+    return Output(scores, _read_log(folder / "log.jsonl", epochs), _read_environment(folder / "environment.json"))
 
 
 def keep_agreed(folder: Path) -> None:

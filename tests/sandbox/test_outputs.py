@@ -91,6 +91,21 @@ def no_environment(folder: Path) -> None:
     (folder / "environment.json").unlink()
 
 
+def text(name: str, content: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / name).write_text(content)
+
+    return change
+
+
+DEEP = "[" * 100_000 + "]" * 100_000
+
+
+def deep_header(folder: Path) -> None:
+    header = b"(" * 4600
+    (folder / "logits.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+
+
 CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "link": (swap_link, "not a regular file"),
     "pipe": (swap_pipe, "not a regular file"),
@@ -99,6 +114,11 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "pickle": (pickle_checkpoint, "not a safetensors"),
     "log": (bad_log, "no object"),
     "environment": (no_environment, "missing"),
+    "deep log": (text("log.jsonl", '{"epoch": ' + DEEP + "}\n"), "not JSON lines"),
+    "deep environment": (text("environment.json", '{"torch": ' + DEEP + "}"), "not JSON"),
+    "endless number": (text("log.jsonl", '{"epoch": 1' + "0" * 4000 + "}\n"), "not JSON lines"),
+    "half a character": (text("environment.json", '{"torch": "\\ud800"}'), "not JSON"),
+    "deep header": (deep_header, "not an array file"),
 }
 
 
@@ -118,3 +138,15 @@ def test_a_score_that_the_unit_wrote_is_removed_unread(folder: Path) -> None:
     keep_agreed(folder)
     assert {p.name for p in folder.iterdir()} == {"logits.npy", "model.safetensors", "log.jsonl", "environment.json"}
     assert (read_outputs(folder, IMAGES, CLASSES).logits == before.logits).all()
+
+
+@pytest.mark.parametrize("lines", [[], [1], [1, 2, 3], [2, 1], [1, 1], [0, 1]])
+def test_the_log_holds_one_line_an_epoch_in_order(folder: Path, lines: list[int]) -> None:
+    (folder / "log.jsonl").write_text("".join(f'{{"epoch": {number}}}\n' for number in lines))
+    with pytest.raises(BadOutputError, match=f"{len(lines)} lines, allowed: one for each of 2 epochs"):
+        read_outputs(folder, IMAGES, CLASSES, epochs=2)
+
+
+def test_numbers_that_are_none_become_null(folder: Path) -> None:
+    (folder / "environment.json").write_text('{"a": 1e999, "b": NaN, "c": -Infinity, "d": 1.5}')
+    assert read_outputs(folder, IMAGES, CLASSES).environment == {"a": None, "b": None, "c": None, "d": 1.5}
