@@ -111,7 +111,7 @@ def figure(lines: Lines, kind: Literal["svg", "png"] = "svg") -> bytes:
             place = groups.index(condition.split(" ", 1)[0]) + 0.5 * ((number % 5) / 4 - 0.5)
             right.plot([place], [100 * rates["ours"]["rate"]], mark, color=colour, markersize=5)
         right.set_xticks(range(3), groups)
-        right.set_xlabel("groups (each from left to right:\n5 folds × 2, 5 folds × 4, one split × 10)")
+        right.set_xlabel("groups (each, left to right:\n5 folds × 2, 5 folds × 4,\none split × 10)")
         right.set_ylabel("a gain of one point found, %")
         right.set_ylim(0, 100)
         for axes in (left, right):

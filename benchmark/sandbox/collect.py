@@ -17,6 +17,8 @@ from typing import IO, Any
 
 from docker.errors import APIError, NotFound
 
+from benchmark.errors import InfrastructureError
+from benchmark.files import disk_errors
 from benchmark.sandbox.base import EpochReport
 from benchmark.sandbox.outputs import AGREED, MAX_CHECKPOINT, MAX_TEXT, BadOutputError
 
@@ -29,15 +31,22 @@ FOLDER = "/output"
 
 
 def listing(keeper: Any) -> dict[str, tuple[str, int, int]]:
-    """Kind, size and bytes on disk of every agreed name in the output folder, as the keeper sees them."""
+    """Kind, size and bytes on disk of every agreed name in the output folder, as the keeper sees them.
+
+    Raises:
+        InfrastructureError: when the keeper does not answer.
+    """
     found = {}
     names = [part for name in LIMITS for part in ("-o", "-name", name)][1:]
     command = ["find", FOLDER, "-mindepth", "1", "-maxdepth", "1", "(", *names, ")", "-printf", "%f\t%y\t%s\t%b\n"]
     code, text = keeper.exec_run(command, demux=False)
-    if code == 0:
-        for line in text.decode("utf-8", "replace").splitlines():
-            name, kind, size, blocks = line.split("\t")
-            found[name] = kind, int(size), 512 * int(blocks)
+    if code != 0:
+        raise InfrastructureError(
+            f"the output cannot be listed: {text.decode('utf-8', 'replace')[-300:]}", transient=True
+        )
+    for line in text.decode("utf-8", "replace").splitlines():
+        name, kind, size, blocks = line.split("\t")
+        found[name] = kind, int(size), 512 * int(blocks)
     return found
 
 
@@ -63,13 +72,14 @@ def collect(keeper: Any, output: Path) -> None:
         output: folder on the host.
 
     Raises:
-        BadOutputError: when an agreed name is not a regular, dense file of a plausible size.
+        BadOutputError: when an agreed name is not a regular, dense file of a plausible size; names all that are not.
+        InfrastructureError: when the disk of the host is full.
     """
-    for name, (kind, size, stored) in sorted(listing(keeper).items()):
-        why = refused(name, kind, size, stored)
-        if why:
-            raise BadOutputError(why)
-        with contextlib.suppress(NotFound):
+    found = sorted(listing(keeper).items())
+    if why := [text for name, entry in found if (text := refused(name, *entry))]:
+        raise BadOutputError("; ".join(why))
+    for name, _ in found:
+        with contextlib.suppress(NotFound), disk_errors(output):
             stream, _ = keeper.get_archive(f"{FOLDER}/{name}", chunk_size=LINE)
             _extract(stream, name, output / name, LIMITS[name])
 
@@ -132,7 +142,7 @@ class Tail:
             whole = data.rfind(b"\n") + 1
             self.position += whole
             for line in data[:whole].splitlines():
-                with contextlib.suppress(ValueError):
+                with contextlib.suppress(ValueError, RecursionError):
                     entry: Any = json.loads(line)
                     if isinstance(entry, dict):
                         self.report(entry)

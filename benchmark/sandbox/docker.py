@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from docker.errors import APIError, NotFound
-from docker.types import DeviceRequest, LogConfig, Mount
+from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
 from benchmark.errors import InfrastructureError, KaryoError
 from benchmark.job import MACHINE_FAILED
@@ -34,56 +34,15 @@ from benchmark.sandbox.energy import joules_between, read_microjoules
 from benchmark.sandbox.image import Built, daemon, derive, find
 from benchmark.sandbox.judge import judge, log_tail
 from benchmark.sandbox.outputs import BadOutputError
+from benchmark.sandbox.owner import OWNER, owner, reap
 from benchmark.sandbox.process import variables
 
-OWNER, UNIT = "org.karyobench.owner", "org.karyobench.unit"
+UNIT = "org.karyobench.unit"
 POLL, FOLLOW = 0.2, 2.0
 LOG_LINES = 400
 KILLED = 137
 CANNOT_START = (125, 126, 127)
 KEEPER_MEMORY = 64 << 20
-
-
-def owner() -> str:
-    """This process, so that it can be told from a later one of the same number: boot, number, start."""
-    return f"{_boot()} {os.getpid()} {_started(os.getpid())}"
-
-
-def _boot() -> str:
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return "unknown"
-
-
-def _started(pid: int) -> str:
-    """Start time of a process in clock ticks; empty when there is none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except (OSError, IndexError):
-        return ""
-
-
-def alive(label: str) -> bool:
-    """Whether the process that a label names still runs. One of another machine is left alone."""
-    boot, _, rest = label.partition(" ")
-    pid, _, start = rest.partition(" ")
-    if not pid.isdigit():
-        return False
-    return boot != _boot() or _started(int(pid)) == start
-
-
-def reap(client: Any) -> int:
-    """Remove containers and volumes whose harness is gone; returns how many containers."""
-    found = [one for one in client.containers.list(all=True, filters={"label": OWNER}) if not alive(one.labels[OWNER])]
-    for container in found:
-        with contextlib.suppress(APIError):
-            container.remove(force=True, v=True)
-    for volume in client.volumes.list(filters={"label": OWNER}):
-        if not alive((volume.attrs.get("Labels") or {}).get(OWNER, "")):
-            with contextlib.suppress(APIError):
-                volume.remove(force=True)
-    return len(found)
 
 
 class _Place(NamedTuple):
@@ -173,7 +132,10 @@ def _with_memory(limits: Limits, client: Any) -> Limits:
 def _readable(inputs: Path) -> None:
     """Let the container's user read the inputs, whatever the umask was."""
     for path in [inputs, *inputs.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else path.stat().st_mode | 0o444)
+        mode = path.stat().st_mode
+        wanted = mode | (0o555 if path.is_dir() else 0o444)
+        if wanted != mode:
+            path.chmod(wanted)
 
 
 def options(built: Built, limits: Limits) -> dict[str, Any]:
@@ -196,6 +158,8 @@ def options(built: Built, limits: Limits) -> dict[str, Any]:
         "shm_size": limits.shared,
         "tmpfs": {"/tmp": f"size={limits.scratch},mode=1777,nosuid,nodev"},  # noqa: S108
         "environment": variables(limits) | {"HOME": "/tmp"},  # noqa: S108
+        "use_config_proxy": False,
+        "ulimits": [Ulimit(name="core", soft=0, hard=0)],
     }
 
 
@@ -289,15 +253,16 @@ def _peak(identity: str, before: int | None) -> int | None:
 def _finish(ended: _Ended, place: _Place, output: Path, limits: Limits) -> tuple[Any, str, str]:
     """Take the output and judge the end: status, kind and message."""
     if ended.timed_out:
-        return "model-failure", "time-out", f"not done after {limits.seconds:.0f} s"
+        return "model-failure", "time-out", f"not done after {limits.seconds:.0f} s\n{log_tail(output)}".strip()
     if ended.out_of_memory:
-        return "model-failure", "out-of-memory", f"used more than the {limits.memory / 2**30:.1f} GiB it may use"
+        text = f"used more than the {limits.memory / 2**30:.1f} GiB it may use\n{log_tail(output)}"
+        return "model-failure", "out-of-memory", text.strip()
     if ended.from_outside:
         return "infrastructure", "killed", "the container was killed from outside"
     try:
         collect(place.keeper, output)
     except BadOutputError as error:
-        return "model-failure", "bad-output", str(error)
+        return "model-failure", "bad-output", f"{error}\n{log_tail(output)}".strip()
     if ended.code == MACHINE_FAILED and not limits.device.startswith("cuda"):
         text = f"says that the machine let it down; it may leave {limits.output / 2**30:.1f} GiB\n{log_tail(output)}"
         return "model-failure", "output", text

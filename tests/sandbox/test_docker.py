@@ -16,8 +16,9 @@ from benchmark.campaign import Campaign
 from benchmark.errors import InfrastructureError, InputError, KaryoError
 from benchmark.sandbox import DockerSandbox, Limits
 from benchmark.sandbox.base import GIB
-from benchmark.sandbox.docker import OWNER, alive, options, owner, reap
+from benchmark.sandbox.docker import options
 from benchmark.sandbox.image import Built, daemon, find
+from benchmark.sandbox.owner import OWNER, owner, reap
 from benchmark.submission import Submission
 from benchmark.track import Track
 
@@ -59,14 +60,6 @@ def test_a_container_can_do_nothing_that_it_need_not() -> None:
 
 def test_a_leased_gpu_is_the_first_one_inside() -> None:
     assert DockerSandbox().inside("cuda:3") == "cuda" and DockerSandbox().inside("cpu") == "cpu"
-
-
-def test_an_owner_is_alive_while_its_process_is() -> None:
-    assert alive(owner())
-    boot, pid, start = owner().split(" ")
-    assert not alive(f"{boot} {pid} {int(start) + 1}"), "another process took the number"
-    assert not alive(f"{boot} 4194999 {start}") and not alive("")
-    assert alive(f"other-boot {pid} {start}"), "what another machine or boot started is not ours to remove"
 
 
 def test_without_a_daemon_the_machine_is_at_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
