@@ -156,6 +156,8 @@ class Campaign:
                             "its packages are not installed by this sandbox", file=path, field="sandbox", found=sandbox,
                             allowed=[name for name, kind in SANDBOXES.items() if kind.installs],
                         )  # fmt: skip
+        jobs = jobs or default_jobs(device, threads)
+        backend.jobs = jobs
         if units:
             backend.prepare()
         runner = Runner(
@@ -171,7 +173,7 @@ class Campaign:
         runner.sweep()
         for name in sorted({unit.dataset for unit in units}):
             runner.prepared(name)
-        return list(ENGINES[engine](jobs or default_jobs(device, threads), backend.stop).run(units, runner.execute))
+        return list(ENGINES[engine](jobs, backend.stop).run(units, runner.execute))
 
 
 def processors() -> int:

@@ -14,7 +14,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,16 @@ from benchmark.pretrained import Located
 from benchmark.provenance import harness, packages
 from benchmark.sandbox import Limits, Outcome, Sandbox
 from benchmark.sandbox.inputs import test_order, workspace_secret, write_inputs
+from benchmark.sandbox.judge import log_tail
 from benchmark.sandbox.outputs import BadOutputError, Output, keep_agreed, read_outputs
 from benchmark.scoring import score, unpermute
 from benchmark.submission import Submission, hash_code
 from benchmark.track import Track
 
 Progress = Callable[[Unit, dict[str, Any]], None]
+
+LASTING = ("stopped", "input")
+"""Kinds of the machine's failures that trying again does not mend."""
 
 
 @dataclass
@@ -185,16 +189,15 @@ class Runner:
         )
         if outcome.status == "infrastructure":
             raise InfrastructureError(
-                f"{unit.submission} {' → '.join(unit.chain)}: {outcome.message}", transient=outcome.kind != "stopped"
+                f"{unit.submission} {' → '.join(unit.chain)}: {outcome.message}", transient=outcome.kind not in LASTING
             )
         if outcome.status == "model-failure":
             return self._fail(unit, outcome)
         try:
             read = read_outputs(output, len(order), len(CLASSES), unit.epochs)
         except BadOutputError as error:
-            return self._fail(
-                unit, Outcome("model-failure", "bad-output", str(error), outcome.seconds, outcome.peak_bytes)
-            )
+            message = f"{error}\n{log_tail(output)}".strip()
+            return self._fail(unit, replace(outcome, status="model-failure", kind="bad-output", message=message))
         with disk_errors(output):
             keep_agreed(output)
             write_json(output / "result.json", self._measured(outcome, output, read))

@@ -180,6 +180,7 @@ def test_ctrl_c_ends_a_run_at_once(workspace: Path, track_file: Path, tiny_submi
         command(workspace, track_file, tiny_submission.folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell ignores it
         start_new_session=True,
     )
     for _ in range(300):

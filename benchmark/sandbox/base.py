@@ -24,7 +24,7 @@ class Limits:
         seconds: wall-clock time.
         threads: processor threads.
         device: `cpu`, `cuda` or `cuda:N`.
-        memory: bytes, swap included, with what the unit writes; 0: half of what the machine has.
+        memory: bytes, swap included, with what the unit writes; 0: its share of four fifths of what the machine has.
         output: bytes that it may leave behind.
         scratch: bytes of temporary files.
         shared: bytes of shared memory.
@@ -78,6 +78,8 @@ class Sandbox(ABC):
 
     def __init__(self) -> None:
         self.stopping = threading.Event()
+        self.jobs = 1
+        """How many units run at once, for what they share."""
 
     def stop(self) -> None:
         """End every unit under way, and start none: their outcome is the machine's, of kind `stopped`."""

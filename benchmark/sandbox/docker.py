@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 from docker.errors import APIError, NotFound
 from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
 
-from benchmark.errors import InfrastructureError, KaryoError
+from benchmark.errors import InfrastructureError, InputError, KaryoError
 from benchmark.job import MACHINE_FAILED
 from benchmark.sandbox.base import STOPPED, EpochReport, Limits, Outcome, Sandbox
 from benchmark.sandbox.collect import FOLDER, Tail, collect
@@ -87,13 +87,15 @@ class DockerSandbox(Sandbox):
             needed = inputs / "code" / "requirements.txt"
             built = derive(self._image, needed) if needed.is_file() else self._image
             with daemon() as client:
-                limits = _with_memory(limits, client)
+                limits = _with_memory(limits, client, self.jobs)
                 _readable(inputs)
                 with _place(client, built, inputs.parent.name, limits) as place:
                     ended = _run(client, built, place, inputs.resolve(), output, limits, report, self.stopping)
                     if self.stopping.is_set():
                         return STOPPED
                     outcome = _finish(ended, place, output, limits)
+        except InputError as error:
+            return Outcome("infrastructure", "input", str(error))
         except KaryoError as error:
             return Outcome("infrastructure", "daemon", str(error))
         details = {
@@ -121,12 +123,13 @@ class _Ended(NamedTuple):
     peak: int | None
 
 
-def _with_memory(limits: Limits, client: Any) -> Limits:
+def _with_memory(limits: Limits, client: Any, jobs: int) -> Limits:
+    """A unit's share of the machine where no limit is given: together they must not take all of it."""
     if limits.memory:
         return limits
     from dataclasses import replace
 
-    return replace(limits, memory=int(client.info()["MemTotal"]) // 2)
+    return replace(limits, memory=int(0.8 * client.info()["MemTotal"]) // jobs)
 
 
 def _readable(inputs: Path) -> None:
@@ -179,7 +182,7 @@ def _place(client: Any, built: Built, unit: str, limits: Limits) -> Iterator[_Pl
         small["mounts"] = [Mount(FOLDER, name, read_only=True)]
         yield _Place(name, client.containers.run(**small, detach=True))
     finally:
-        for container in client.containers.list(all=True, filters={"label": f"{UNIT}={name}"}):
+        for container in client.containers.list(all=True, ignore_removed=True, filters={"label": f"{UNIT}={name}"}):
             with contextlib.suppress(APIError, NotFound):
                 container.remove(force=True, v=True)
         with contextlib.suppress(APIError, NotFound):

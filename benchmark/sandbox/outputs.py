@@ -21,7 +21,10 @@ from safetensors import SafetensorError, safe_open
 
 MAX_CHECKPOINT = 4 * 1024**3
 MAX_TEXT = 4 * 1024**2
-BROKEN = (ValueError, SyntaxError, TokenError, OverflowError, RecursionError, MemoryError)
+MAX_ENVIRONMENT = 64 * 1024
+MAX_DEPTH = 8
+MAX_NAME = 40
+BROKEN = (ValueError, TypeError, SyntaxError, TokenError, OverflowError, RecursionError, MemoryError)
 """What a text made to break its reader can raise: deep nesting, endless numbers, no text at all."""
 
 AGREED = {"logits.npy", "model.safetensors", "log.jsonl", "environment.json", "worker.log", "failure.json"}
@@ -100,8 +103,18 @@ def _parsed(text: str) -> dict[str, Any]:
     found = json.loads(text, parse_constant=lambda _: None, parse_float=_finite)
     if not isinstance(found, dict):
         raise ValueError("no object")
+    _shallow(found, MAX_DEPTH)
     json.dumps(found, allow_nan=False, ensure_ascii=False).encode()
     return found
+
+
+def _shallow(value: object, levels: int) -> None:
+    """Refuse what is nested so deep that a later reader, deeper in its own stack, may fail on it."""
+    if isinstance(value, dict | list):
+        if not levels:
+            raise ValueError("nested too deeply")
+        for part in value.values() if isinstance(value, dict) else value:
+            _shallow(part, levels - 1)
 
 
 def _finite(text: str) -> float | None:
@@ -113,7 +126,10 @@ def _read_log(path: Path, epochs: int | None) -> list[dict[str, Any]]:
     regular(path, MAX_TEXT)
     try:
         entries = [_parsed(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        lines = [{k: v for k, v in one.items() if isinstance(v, int | float) and math.isfinite(v)} for one in entries]
+        lines = [
+            {k: v for k, v in one.items() if len(k) <= MAX_NAME and isinstance(v, int | float) and math.isfinite(v)}
+            for one in entries
+        ]
     except BROKEN as error:
         raise BadOutputError(f"{path.name}: not JSON lines: {type(error).__name__}: {error}"[:500]) from error
     if epochs is not None and [line.get("epoch") for line in lines] != list(range(1, epochs + 1)):
@@ -122,7 +138,7 @@ def _read_log(path: Path, epochs: int | None) -> list[dict[str, Any]]:
 
 
 def _read_environment(path: Path) -> dict[str, Any]:
-    regular(path, MAX_TEXT)
+    regular(path, MAX_ENVIRONMENT)
     try:
         return _parsed(path.read_text(encoding="utf-8"))
     except BROKEN as error:

@@ -25,7 +25,7 @@ def demo(workspace: Path) -> str:
 
 def test_it_ends_with_a_table_and_a_page_and_trains_nothing_twice(workspace: Path, instant: None) -> None:
     text = demo(workspace)
-    for part in ("scratch", "imagenet", "two-step", "sim-q", "sim-g", "simulated", "no verdict"):
+    for part in ("scratch", "imagenet", "two-step", "sim-q", "sim-g", "simulated", "No verdict"):
         assert part in text
     assert "simulated images" in (workspace / "board" / "index.html").read_text()
     before = Ledger(workspace / "ledger").path.read_bytes()

@@ -40,7 +40,7 @@ def left(pid: int | None = None) -> tuple[int, int]:
     """Containers and volumes of this harness, or of another; other tests have theirs on the same daemon."""
     wanted = f" {pid or os.getpid()} "
     with daemon() as client:
-        containers = [c.labels[OWNER] for c in client.containers.list(all=True, filters={"label": OWNER})]
+        containers = [c.labels[OWNER] for c in client.containers.list(all=True, ignore_removed=True, filters={"label": OWNER})]
         volumes = [v.attrs["Labels"][OWNER] for v in client.volumes.list(filters={"label": OWNER})]
     return sum(wanted in label for label in containers), sum(wanted in label for label in volumes)
 
@@ -127,7 +127,12 @@ def test_a_stopped_or_killed_harness_leaves_no_container(
     image: Built, how: signal.Signals, sleeper: tuple[Path, Path]
 ) -> None:
     command = [sys.executable, "-c", HARNESS, *map(str, sleeper)]
-    harness = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    harness = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell ignores it
+    )
     assert harness.stdout is not None and harness.stdout.readline() == b"ready\n"
     for _ in range(300):
         if left(harness.pid)[0] >= 2:
@@ -187,7 +192,7 @@ def test_a_container_killed_by_somebody_is_the_machines_fault(image: Built, slee
     def kill() -> None:
         for _ in range(300):
             with daemon() as client:
-                for one in client.containers.list(filters={"label": f"{OWNER}={owner()}"}):
+                for one in client.containers.list(ignore_removed=True, filters={"label": f"{OWNER}={owner()}"}):
                     if one.attrs["Args"][-1:] == ["/output"]:
                         one.kill()
                         return

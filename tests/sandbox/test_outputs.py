@@ -98,12 +98,14 @@ def text(name: str, content: str) -> Callable[[Path], None]:
     return change
 
 
-DEEP = "[" * 100_000 + "]" * 100_000
+DEEP = "[" * 20_000 + "]" * 20_000
 
 
-def deep_header(folder: Path) -> None:
-    header = b"(" * 4600
-    (folder / "logits.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+def header(content: bytes) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        (folder / "logits.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(content).to_bytes(2, "little") + content)
+
+    return change
 
 
 CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
@@ -118,7 +120,10 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "deep environment": (text("environment.json", '{"torch": ' + DEEP + "}"), "not JSON"),
     "endless number": (text("log.jsonl", '{"epoch": 1' + "0" * 4000 + "}\n"), "not JSON lines"),
     "half a character": (text("environment.json", '{"torch": "\\ud800"}'), "not JSON"),
-    "deep header": (deep_header, "not an array file"),
+    "nested environment": (text("environment.json", '{"torch": ' + "[" * 950 + "]" * 950 + "}"), "not JSON"),
+    "large environment": (text("environment.json", '{"torch": "' + "x" * 70_000 + '"}'), "bytes, more than"),
+    "deep header": (header(b"(" * 4600), "not an array file"),
+    "odd header": (header(b"{[]: 1}"), "not an array file"),
 }
 
 
