@@ -44,7 +44,11 @@ def alive(label: str) -> bool:
 
 def reap(client: Any) -> int:
     """Remove containers and volumes whose harness is gone; returns how many containers."""
-    found = [one for one in client.containers.list(all=True, ignore_removed=True, filters={"label": OWNER}) if not alive(one.labels[OWNER])]
+    found = [
+        one
+        for one in client.containers.list(all=True, ignore_removed=True, filters={"label": OWNER})
+        if not alive(one.labels[OWNER])
+    ]
     for container in found:
         with contextlib.suppress(APIError):
             container.remove(force=True, v=True)

@@ -40,7 +40,9 @@ def left(pid: int | None = None) -> tuple[int, int]:
     """Containers and volumes of this harness, or of another; other tests have theirs on the same daemon."""
     wanted = f" {pid or os.getpid()} "
     with daemon() as client:
-        containers = [c.labels[OWNER] for c in client.containers.list(all=True, ignore_removed=True, filters={"label": OWNER})]
+        containers = [
+            c.labels[OWNER] for c in client.containers.list(all=True, ignore_removed=True, filters={"label": OWNER})
+        ]
         volumes = [v.attrs["Labels"][OWNER] for v in client.volumes.list(filters={"label": OWNER})]
     return sum(wanted in label for label in containers), sum(wanted in label for label in volumes)
 
