@@ -205,3 +205,22 @@ def test_a_container_killed_by_somebody_is_the_machines_fault(image: Built, slee
     outcome = DockerSandbox().run(*sleeper, Limits(60, 1), lambda line: None)
     killer.join()
     assert (outcome.status, outcome.kind) == ("infrastructure", "killed"), outcome
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_a_gpu_that_is_not_there_is_the_machines_fault(image: Built, sleeper: tuple[Path, Path]) -> None:
+    with daemon() as client:
+        if "nvidia" in client.info().get("Runtimes", {}):
+            pytest.skip("this daemon has a GPU runtime")
+    outcome = DockerSandbox().run(*sleeper, Limits(60, 1, device="cuda:0"), lambda line: None)
+    assert outcome.status == "infrastructure" and "gpu" in outcome.message.lower(), outcome
+    assert left() == (0, 0)
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_packages_that_cannot_be_installed_are_said_at_once(image: Built, sleeper: tuple[Path, Path]) -> None:
+    (sleeper[0] / "code" / "requirements.txt").write_text("torch==2.0.0 --hash=sha256:" + "0" * 64 + "\n")
+    outcome = DockerSandbox().run(*sleeper, Limits(60, 1), lambda line: None)
+    assert (outcome.status, outcome.kind) == ("infrastructure", "input") and "torch" in outcome.message
