@@ -56,7 +56,7 @@ def dumbbell(rows: list[dict[str, Any]], kind: Literal["svg", "png"] = "svg") ->
                 used[name] = point[0]
         axes.set_yticks(range(len(rows)), [f"{row['submission']}\n→ {row['target']}" for row in reversed(rows)])
         axes.set_ylim(-0.6, len(rows) - 0.4)
-        axes.set_xlabel("macro-F1, % (line: 95 % interval over groups)")
+        axes.set_xlabel("macro-F1, % (line: 95 % interval)")
         axes.grid(axis="x", color="#dddddd", linewidth=0.6)
         axes.set_axisbelow(True)
         for side in ("top", "right", "left"):
