@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any, Literal
 
 from tabulate import tabulate
 
+from benchmark.board.picture import save, settings
 from benchmark.stats.calibration import BAR
 from benchmark.stats.procedures import PROCEDURES
 
@@ -77,7 +77,6 @@ def figure(lines: Lines, kind: Literal["svg", "png"] = "svg") -> bytes:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    settings: Any = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9, "svg.hashsalt": "karyobench"}
     looks = {"mild": ("#0072b2", "o"), "strong": ("#d55e00", "D"), "real": ("#009e73", "^")}
     null, point = _of(lines, "null"), _of(lines, "point")
     withheld = {line["condition"] for line in lines if line["withheld"]}
@@ -86,7 +85,7 @@ def figure(lines: Lines, kind: Literal["svg", "png"] = "svg") -> bytes:
     def look(condition: str) -> tuple[str, str]:
         return looks["real" if "real:" in condition else condition.rsplit(", ", 1)[1]]
 
-    with rc_context(settings):
+    with rc_context(settings(9)):
         drawing = Figure(figsize=(9.0, 5.2), layout="constrained")
         left, right = drawing.subplots(1, 2, width_ratios=(3, 1.15))
         left.axvspan(100 * BAR[0], 100 * BAR[1], color="#009e73", alpha=0.14, linewidth=0)
@@ -126,10 +125,4 @@ def figure(lines: Lines, kind: Literal["svg", "png"] = "svg") -> bytes:
                    label="too few trainings: verdict withheld")
         )  # fmt: skip
         drawing.legend(handles=keys, loc="outside lower center", ncols=4, frameon=False)
-        file = io.BytesIO()
-        if kind == "png":
-            drawing.savefig(file, format="png", dpi=200, metadata={"Software": None})
-            return file.getvalue()
-        drawing.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = file.getvalue()
-    return svg[svg.index(b"<svg") :]
+        return save(drawing, kind)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any, Literal
+
+from benchmark.board.picture import save, settings
 
 SHADES = {
     "scratch": "#8c8c8c",
@@ -30,8 +31,7 @@ def dumbbell(rows: list[dict[str, Any]], kind: Literal["svg", "png"] = "svg") ->
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    settings: Any = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 10, "svg.hashsalt": "karyobench"}
-    with rc_context(settings):
+    with rc_context(settings(10)):
         figure = Figure(figsize=(7.6, 1.1 + 0.62 * len(rows)), layout="constrained")
         axes = figure.subplots()
         used: dict[str, Any] = {}
@@ -64,10 +64,4 @@ def dumbbell(rows: list[dict[str, Any]], kind: Literal["svg", "png"] = "svg") ->
         axes.tick_params(axis="y", length=0)
         if used:
             figure.legend(used.values(), used.keys(), loc="outside upper center", ncols=len(used), frameon=False)
-        file = io.BytesIO()
-        if kind == "png":
-            figure.savefig(file, format="png", dpi=200, metadata={"Software": None})
-            return file.getvalue()
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = file.getvalue()
-    return svg[svg.index(b"<svg") :]
+        return save(figure, kind)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any, Literal
+
+from benchmark.board.picture import save, settings
 
 LOOKS = {
     "better": ("#0072b2", "D"),
@@ -46,8 +47,7 @@ def forest(rows: list[dict[str, Any]], kind: Literal["svg", "png"] = "svg") -> b
     found = lines(rows)
     if not found:
         raise ValueError("no gain to draw (allowed: 1 or more)")
-    settings: Any = {"svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9, "svg.hashsalt": "karyobench"}
-    with rc_context(settings):
+    with rc_context(settings(9)):
         figure = Figure(figsize=(8.6, 1.7 + 0.52 * len(found)), layout="constrained")
         axes = figure.subplots()
         axes.axvspan(-0.5, 0.5, color="#009e73", alpha=0.09, linewidth=0)
@@ -86,10 +86,4 @@ def forest(rows: list[dict[str, Any]], kind: Literal["svg", "png"] = "svg") -> b
             Patch(color="#009e73", alpha=0.15, label="within half a point: no difference that matters"),
         ]  # fmt: skip
         figure.legend(handles=keys, loc="outside lower center", ncols=2, frameon=False, fontsize=8)
-        file = io.BytesIO()
-        if kind == "png":
-            figure.savefig(file, format="png", dpi=200, metadata={"Software": None})
-            return file.getvalue()
-        figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = file.getvalue()
-    return svg[svg.index(b"<svg") :]
+        return save(figure, kind)
