@@ -20,16 +20,12 @@ from benchmark.results import Arm, Pair, Results, Trial
 from benchmark.stats import secondary, verdict
 from benchmark.stats.bootstrap import gain_interval
 from benchmark.stats.design import Design
-from benchmark.stats.power import minimum_clusters
-from benchmark.stats.procedures import by_training
+from benchmark.stats.procedures import TEST_TO_TRAIN, by_training
 from benchmark.stats.verdict import Contrast, Verdict
 from benchmark.wording import sentence
 
 REGISTERED = (TWO_STEP, BASELINE)
 """The contrast whose verdicts a track promises."""
-
-TEST_TO_TRAIN = 1 / 3
-"""One fold in five is tested and three are trained on (the fifth chooses the epoch)."""
 
 Question = tuple[str, str]
 """(protocol, baseline)."""
@@ -105,12 +101,6 @@ def transfer(found: dict[tuple[Trial, Question], Finding], trial: Trial) -> str:
     return "yes" if control.verdict.name == "better" else "no"
 
 
-def _needs(pair: Pair) -> str:
-    least = minimum_clusters()
-    groups = f" and {least} groups or more (found {pair.groups})" if pair.groups < least else ""
-    return f"{least} trainings or more (found {pair.trainings}){groups}"
-
-
 def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[str, Any]:
     """A finding as plain data, in parts of 1."""
     pair, tested = finding.pair, finding.contrast
@@ -130,7 +120,7 @@ def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[s
         "family": finding.verdict.family,
         "p_adjusted": finding.verdict.p,
         "p_equivalent_adjusted": finding.verdict.p_equivalent,
-        "needs": tested.needs if tested else _needs(pair),
+        "needs": tested.needs if tested else verdict.shortage(pair.trainings, pair.groups, len(pair.blocks)),
     }
     if tested:
         known = tested._asdict()

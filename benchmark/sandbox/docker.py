@@ -89,7 +89,7 @@ class DockerSandbox(Sandbox):
             with daemon() as client:
                 limits = _with_memory(limits, client, self.jobs)
                 _readable(inputs)
-                with _place(client, built, inputs.parent.name, limits) as place:
+                with _place(client, built, limits) as place:
                     ended = _run(client, built, place, inputs.resolve(), output, limits, report, self.stopping)
                     if self.stopping.is_set():
                         return STOPPED
@@ -167,7 +167,7 @@ def options(built: Built, limits: Limits) -> dict[str, Any]:
 
 
 @contextmanager
-def _place(client: Any, built: Built, unit: str, limits: Limits) -> Iterator[_Place]:
+def _place(client: Any, built: Built, limits: Limits) -> Iterator[_Place]:
     """Volume and keeper of one unit, gone afterwards with every container that used them."""
     name = f"karyobench-{uuid.uuid4().hex[:16]}"
     labels = {OWNER: owner(), UNIT: name}

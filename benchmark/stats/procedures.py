@@ -22,6 +22,10 @@ from benchmark.stats.verdict import MARGIN, Contrast, contrast
 Floats = npt.NDArray[np.float64]
 
 
+TEST_TO_TRAIN = 1 / 3
+"""One fold in five is tested and three are trained on; the fifth chooses the epoch."""
+
+
 class Sample:
     """One experiment, with what several procedures need of it computed once.
 
@@ -92,7 +96,7 @@ def satterthwaite(sample: Sample) -> float:
 
 def nadeau_bengio(sample: Sample) -> float:
     """Corrected resampled t over trainings: a fifth of the groups tested, three fifths trained on."""
-    return secondary.nadeau_bengio(sample.gains, 1 / 3).p
+    return secondary.nadeau_bengio(sample.gains, TEST_TO_TRAIN).p
 
 
 def mcnemar(sample: Sample) -> float:

@@ -30,7 +30,7 @@ FLOOR = 0.75
 
 Where neither trainings nor groups matter, sums of trainings plus groups minus cells estimates the
 variance of independent cells, and with 10 trainings of 16 groups may by chance come out near zero or
-below. A floor is needed; the calibration chose it: with 1/2 the test errs up to 7 % of the time at
+below. A floor is needed; the calibration chose it: with 1/2 the test errs up to 7.4 % of the time at
 a nominal 5 %, with 1 it is too careful (2.8 %), with 3/4 it errs 4 to 6.2 %.
 """
 

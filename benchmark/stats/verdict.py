@@ -87,16 +87,20 @@ class Verdict(NamedTuple):
     family: int
 
 
-def needs(design: Design, alpha: float = ALPHA) -> str:
-    """Why a design cannot carry a verdict; empty when it can."""
+def shortage(trainings: int, groups: int, folds: int, alpha: float = ALPHA) -> str:
+    """Why so many trainings, of so many folds, and groups cannot carry a verdict; empty when they can."""
     floor = power.minimum_clusters(alpha)
     wanted = []
-    if design.trainings < floor:
-        repeats = -(-floor // len(design.blocks))
-        wanted.append(f"{floor} trainings or more (found {design.trainings}; {repeats} repeats give them)")
-    if design.groups < floor:
-        wanted.append(f"{floor} groups or more (found {design.groups})")
+    if trainings < floor:
+        wanted.append(f"{floor} trainings or more (found {trainings}; {-(-floor // folds)} repeats give them)")
+    if groups < floor:
+        wanted.append(f"{floor} groups or more (found {groups})")
     return " and ".join(wanted)
+
+
+def needs(design: Design, alpha: float = ALPHA) -> str:
+    """Why a design cannot carry a verdict; empty when it can."""
+    return shortage(design.trainings, design.groups, len(design.blocks), alpha)
 
 
 def table_of_gains(arm: Tally, baseline: Tally) -> npt.NDArray[np.float64]:
