@@ -1,0 +1,330 @@
+"""What the board shows, as plain data: the one contract between the ledger's reader and every page, chart and file.
+
+`benchmark.board.collect` fills it from a ledger, everything else of the package reads it and nothing
+else. All scores and gains are parts of 1, times are seconds, energies joules, sizes bytes, dates ISO
+8601 (UTC). Its JSON schema is published beside the data.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, JsonValue
+
+from benchmark.files import Strict
+
+SCHEMA = 1
+
+VerdictName = Literal["better", "worse", "equivalent", "undecided", "withheld"]
+GradeName = Literal["bitwise", "tolerance", "statistical", "failed"]
+Badge = Literal["simulated", "self-run", "sealed", "unpinned", "flagged", "withdrawn", "bitwise", "tolerance", "statistical",
+                "not reproduced"]  # fmt: skip
+"""Marks of a row. `self-run`: some of its units ran outside the sealed container, as a process of whoever ran
+them; `sealed`: none did. `unpinned`: weights without a fixed hash. `flagged`: a learning curve rises implausibly fast.
+`bitwise`, `tolerance`, `statistical`: the best grade of its reproductions; `not reproduced`: the newest reproduction of
+one of its records failed."""
+
+ChangeKind = Literal["entered", "extended", "replaced", "reproduced", "withdrawn"]
+
+
+class Estimate(Strict):
+    """A score with its 95 % interval, in parts of 1; no bounds where none can be given."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Gain(Strict):
+    """What one protocol gains over another, in parts of 1 of macro-F1, and what may be claimed of it."""
+
+    over: str = Field(description="the baseline protocol")
+    value: float
+    low: float | None = Field(description="95 % interval")
+    high: float | None
+    interval: Literal["trainings and groups", "groups", "none"] = Field(
+        description="what the interval speaks of: new trainings on new groups; these trainings on new groups; nothing"
+    )
+    verdict: VerdictName
+    exploratory: bool
+    p: float | None = Field(description="adjusted over the family; null where the verdict is withheld")
+    family: int = Field(description="number of contrasts that p is adjusted for")
+    smallest: float | None = Field(description="smallest gain that this design finds four times in five")
+    repeats_for_point: int | None = Field(description="repeats that find one point so; 0: it takes more groups")
+    needs: str = Field(description="what is missing for a verdict; empty when nothing is")
+    transfer: Literal["", "yes", "no", "not tested"]
+    trainings: int
+    groups: int
+    sentence: str
+
+
+class Result(Strict):
+    """One protocol of one row."""
+
+    macro_f1: Estimate | None = Field(description="null where every training failed")
+    trainings: int = Field(description="fold × repeat, of full repeats")
+    failed: tuple[str, ...] = Field(description="kind of every failed training")
+    gain: Gain | None = Field(description="over imagenet; null for imagenet itself, and where it is absent")
+    f1: tuple[float | None, ...] = Field(description="F1 of the 24 classes, mean over repeats; null: class absent")
+    accuracy: float | None
+    seconds: float | None = Field(description="of one training with the stages before it, mean")
+    energy_joules: float | None = Field(description="likewise; null where it could not be read")
+
+
+class Rank(Strict):
+    """Shared rank by macro-F1 of two-step, with its simultaneous 95 % interval."""
+
+    rank: int
+    low: int
+    high: int
+    of: int = Field(description="submissions ranked")
+
+
+class Row(Strict):
+    """One submission on one target of one track."""
+
+    track: str = Field(description="label of the track, with its version where the ledger holds several")
+    submission: str
+    title: str
+    family: str
+    target: str
+    stain: Literal["Q", "G"] | None = Field(description="null where the ledger does not say")
+    results: dict[str, Result] = Field(description="by protocol")
+    rank: Rank | None
+    parameters: int | None = Field(description="of the network; null where no record says")
+    devices: tuple[str, ...]
+    badges: tuple[Badge, ...]
+    reproduced: dict[GradeName, int] = Field(description="reproduced records by their best grade")
+    records: int
+    entered: str = Field(description="date of its first record")
+    updated: str = Field(description="date of its last record")
+
+
+class Dataset(Strict):
+    """A data set that a track scores, as the ledger's manifest and card describe it."""
+
+    name: str
+    title: str
+    stain: Literal["Q", "G"] | None
+    simulated: bool
+    images: int
+    cells: int
+    groups: int
+    group_by: str
+    fold_groups: tuple[int, ...] = Field(description="number of groups that each fold tests")
+    fold_images: tuple[int, ...] = Field(description="number of images that each fold tests")
+    description: str
+    citation: tuple[str, ...]
+    terms: str
+    homepage: str | None
+    manifest: str = Field(description="SHA-256")
+
+
+class TrackInfo(Strict):
+    """A track as its ledger document tells it."""
+
+    label: str
+    name: str
+    digest: str
+    title: str
+    description: str
+    simulated: bool
+    targets: tuple[str, ...]
+    protocols: tuple[str, ...] = Field(description="those that any row holds, in the order of the suite")
+    image_size: int
+    epochs: int
+    folds: int
+    repeats: int
+    datasets: tuple[Dataset, ...]
+    document: dict[str, JsonValue] = Field(description="the whole recipe")
+    yaml: str = Field(description="the same as YAML")
+
+
+class Answer(Strict):
+    """An answer to the general question over all submissions of a track."""
+
+    track: str
+    question: str
+    value: float
+    low: float | None
+    high: float | None
+    p: float
+    submissions: int
+    new_submissions: bool = Field(description="whether it speaks of submissions beyond these")
+
+
+class Change(Strict):
+    """Something that happened to the board."""
+
+    date: str
+    kind: ChangeKind
+    submission: str
+    track: str | None
+    text: str
+
+
+class Source(Strict):
+    """The ledger that a board was built from."""
+
+    records: int
+    reproductions: int
+    head: str = Field(description="hash of the last record")
+    newest: str = Field(description="date of the newest record")
+    harness: str = Field(description="version of the harness that built the board")
+
+
+class Board(Strict):
+    """Everything on the board but the submissions' own pages."""
+
+    schema_version: int = SCHEMA
+    source: Source
+    classes: tuple[str, ...] = Field(description="names of the 24 classes, in the order of every f1 and confusion")
+    protocols: dict[str, str] = Field(description="meaning of every protocol")
+    controls: tuple[str, ...]
+    tracks: tuple[TrackInfo, ...]
+    rows: tuple[Row, ...] = Field(description="withdrawn ones left out")
+    general: tuple[Answer, ...]
+    changes: tuple[Change, ...] = Field(description="newest first")
+
+
+class Curve(Strict):
+    """Validation macro-F1 and training loss of one training, an entry an epoch."""
+
+    target: str
+    protocol: str
+    fold: int
+    repeat: int
+    macro_f1: tuple[float | None, ...]
+    loss: tuple[float | None, ...]
+
+
+class RecordLine(Strict):
+    """One record of the ledger."""
+
+    key: str
+    hash: str
+    target: str
+    protocol: str
+    chain: tuple[str, ...]
+    fold: int
+    repeat: int
+    status: Literal["scored", "failed"]
+    macro_f1: float | None
+    failure: str | None
+    seconds: float
+    peak_bytes: int | None
+    energy_joules: float | None
+    device: str
+    sandbox: str
+    image: str | None = Field(description="digest of the container's image")
+    harness: str
+    packages: dict[str, str]
+    ended: str
+    reproduced: GradeName | None
+    curve: str = Field(description="`too fast`, `as expected`, `not whole` or empty")
+
+
+class ClassLine(Strict):
+    """F1 of one class by protocol, and the gain of two-step over imagenet."""
+
+    name: str
+    f1: dict[str, float | None]
+    gain: float | None
+    low: float | None
+    high: float | None
+    p: float | None = Field(description="Benjamini-Hochberg over the classes; exploratory")
+
+
+class CellLine(Strict):
+    """One cell (or case) and how well it was read."""
+
+    group: str
+    images: int
+    accuracy: dict[str, float] = Field(description="by protocol, mean over repeats")
+    confusions: tuple[str, ...] = Field(
+        description="commonest mistakes of two-step, or else of the best protocol: `8→X ×3`"
+    )
+
+
+class TargetDetail(Strict):
+    """All that a submission's page shows of one target."""
+
+    row: Row
+    confusion: dict[str, tuple[tuple[int, ...], ...]] = Field(
+        description="by protocol, true classes in rows, summed over full repeats"
+    )
+    by_class: tuple[ClassLine, ...]
+    worst: tuple[CellLine, ...] = Field(description="the worst groups, worst first, at most 12")
+    curves: tuple[Curve, ...]
+    records: tuple[RecordLine, ...]
+
+
+class TrackDetail(Strict):
+    """One track of a submission's page."""
+
+    track: str
+    targets: tuple[TargetDetail, ...]
+
+
+class Version(Strict):
+    """One version of a submission: a model and its code."""
+
+    model: str
+    code: str | None
+    weights: tuple[str, ...]
+    document: str
+    first: str
+    last: str
+    records: int
+    current: bool
+
+
+class Withdrawal(Strict):
+    """Why a submission is no longer listed."""
+
+    date: str
+    reason: str
+
+
+class Detail(Strict):
+    """One submission's page."""
+
+    schema_version: int = SCHEMA
+    submission: str
+    title: str
+    family: str
+    paper: str
+    license: str
+    note: str | None
+    parameters: int | None
+    spec: dict[str, JsonValue]
+    yaml: str
+    versions: tuple[Version, ...]
+    withdrawal: Withdrawal | None
+    tracks: tuple[TrackDetail, ...]
+    changes: tuple[Change, ...]
+
+
+class Counts(Strict):
+    """What F1 is made of, of one protocol on one target: for a comparison of any two submissions.
+
+    Flat lists in the order [repeat][group][class] of the 24 classes; `true` is that of every repeat.
+    """
+
+    target: str
+    protocol: str
+    folds: tuple[int, ...] = Field(description="number of groups that each fold tests, in the order of the groups")
+    repeats: tuple[int, ...] = Field(description="names of the full repeats")
+    groups: int
+    hits: tuple[int, ...]
+    claimed: tuple[int, ...]
+    true: tuple[int, ...] = Field(description="[group][class]")
+
+
+class Tallies(Strict):
+    """The counts of one submission on one track."""
+
+    submission: str
+    track: str
+    manifests: dict[str, str] = Field(description="target to the hash of its manifest")
+    counts: tuple[Counts, ...]
