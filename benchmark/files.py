@@ -170,8 +170,12 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[IO[bytes]]:
+def atomic(path: Path, durable: bool = True) -> Iterator[IO[bytes]]:
     """Open a file for writing that appears under its name only when whole, and synced.
+
+    Args:
+        path: where it will be.
+        durable: wait until the disk has it; not for files that can be made again.
 
     Raises:
         InfrastructureError: when the disk is full or not writable; nothing is left behind.
@@ -184,10 +188,12 @@ def atomic(path: Path) -> Iterator[IO[bytes]]:
             with os.fdopen(descriptor, "wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)
-            sync_folder(path.parent)
+            if durable:
+                sync_folder(path.parent)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise

@@ -18,8 +18,9 @@ from benchmark.data.manifest import CLASSES
 from benchmark.protocol import BASELINE, LONG, PROTOCOLS, TWO_STEP
 from benchmark.results import Arm, Pair, Results, Trial
 from benchmark.stats import secondary, verdict
-from benchmark.stats.bootstrap import gain_interval
-from benchmark.stats.design import Design
+from benchmark.stats.bootstrap import Interval, gain_interval
+from benchmark.stats.design import Design, Variances
+from benchmark.stats.pigeonhole import Draws, draw
 from benchmark.stats.procedures import TEST_TO_TRAIN, by_training
 from benchmark.stats.verdict import Contrast, Verdict
 from benchmark.wording import sentence
@@ -29,6 +30,10 @@ REGISTERED = (TWO_STEP, BASELINE)
 
 Question = tuple[str, str]
 """(protocol, baseline)."""
+
+
+Shape = tuple[int, tuple[int, ...]]
+"""Repeats and blocks of a design: pairs of one shape share their draws."""
 
 
 class Finding(NamedTuple):
@@ -43,14 +48,23 @@ class Finding(NamedTuple):
     exploratory: bool
 
 
-def _contrast(pair: Pair) -> Contrast | None:
+def _contrast(results: Results, pair: Pair, drawn: dict[Shape, Draws]) -> Contrast | None:
     if pair.trainings < 2 or pair.groups < 2:
         return None
-    return verdict.contrast(pair.arm, pair.against, Design(pair.repeats, pair.blocks))
+
+    def compute() -> dict[str, Any]:
+        design = Design(pair.repeats, pair.blocks)
+        shape = design.repeats, design.blocks
+        if shape not in drawn:
+            drawn[shape] = draw(design, verdict.RESAMPLES, 0)
+        return verdict.contrast(pair.arm, pair.against, design, draws=drawn[shape])._asdict()
+
+    found = results.memo.get("contrast", pair.hashes, compute)
+    return Contrast(**{**found, "variances": Variances(*found["variances"])})
 
 
-def _decide(pairs: Sequence[Pair], exploratory: bool) -> list[Finding]:
-    found = [_contrast(pair) for pair in pairs]
+def _decide(results: Results, pairs: Sequence[Pair], exploratory: bool, drawn: dict[Shape, Draws]) -> list[Finding]:
+    found = [_contrast(results, pair, drawn) for pair in pairs]
     tested = [one for one in found if one is not None]
     verdicts = iter(verdict.decide(tested, family=None if exploratory else len(pairs), exploratory=exploratory))
     none = Verdict("withheld", 1.0, 1.0, len(pairs))
@@ -81,8 +95,9 @@ def find(
                 kind = question if question in (REGISTERED, (TWO_STEP, LONG)) else ("exploratory", baseline)
                 families[trial.track_digest, kind].append((trial, pair))
     found = {}
+    drawn: dict[Shape, Draws] = {}
     for done, ((_, kind), members) in enumerate(families.items(), 1):
-        findings = _decide([pair for _, pair in members], kind[0] == "exploratory")
+        findings = _decide(results, [pair for _, pair in members], kind[0] == "exploratory", drawn)
         for (trial, pair), finding in zip(members, findings, strict=True):
             found[trial, (pair.protocol, pair.baseline)] = finding
         if step:
@@ -108,9 +123,7 @@ def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[s
     if tested and not tested.needs:
         entry |= {"value": tested.gain, "low": tested.low, "high": tested.high, "interval": "trainings and groups"}
     else:
-        places = pair.places
-        first, second = (results.matrices(arms[name], places) for name in (pair.protocol, pair.baseline))
-        shown = gain_interval(first, second)
+        shown = Interval(*results.memo.get("gain", pair.hashes, lambda: _shown(results, arms, pair)))
         kind = "groups" if shown.low == shown.low else "none"
         entry |= {"value": shown.value, "low": shown.low, "high": shown.high, "interval": kind}
     entry |= {
@@ -129,8 +142,13 @@ def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[s
             "p_satterthwaite", "smallest", "repeats_for_point",
         )}  # fmt: skip
         entry["variances"] = tested.variances._asdict()
-        entry["secondary"] = _secondary(results, arms, pair)
+        entry["secondary"] = results.memo.get("secondary", pair.hashes, lambda: _secondary(results, arms, pair))
     return entry
+
+
+def _shown(results: Results, arms: dict[str, Arm], pair: Pair) -> Interval:
+    first, second = (results.matrices(arms[name], pair.places) for name in (pair.protocol, pair.baseline))
+    return gain_interval(first, second)
 
 
 def _secondary(results: Results, arms: dict[str, Arm], pair: Pair) -> dict[str, Any]:
@@ -177,7 +195,7 @@ def summary(
         submissions: only these are listed; families are taken over all.
         step: told of progress.
     """
-    found = find(results, baseline, step)
+    found, listed = find(results, baseline, step), results.listed().trials
     rows = []
     versions = {(trial.track, trial.track_digest) for trial in results.trials}
     several = {name for name, count in Counter(name for name, _ in versions).items() if count > 1}
@@ -186,7 +204,8 @@ def summary(
             continue
         label = f"{trial.track}-{trial.track_digest[:8]}" if trial.track in several else trial.track
         row: dict[str, Any] = {"submission": trial.submission, "track": label, "target": trial.target}
-        row["track_digest"] = trial.track_digest
+        row["withdrawn"] = trial not in listed
+        row["track_digest"], row["version"], row["manifest"] = trial.track_digest, trial.model, trial.manifest
         row["simulated"] = any(r["track"]["simulated"] for a in arms.values() for r in a.records.values())
         row["pinned"] = all(r["submission"]["pinned"] for a in arms.values() for r in a.records.values())
         row["protocols"] = {}

@@ -6,7 +6,7 @@ Layout::
     predictions/<key>.npz       float16 logits in manifest order
     reproductions/<sha256>.npz  those of new trainings of units that are recorded
     manifests/<digest>.csv      the manifests that were scored against
-    tracks/<digest>.json  submissions/<digest>.json
+    tracks/<digest>.json  submissions/<digest>.json  cards/<digest>.json (of datasets)
 
 A record is written last, after what it points to, in one synced write under a lock. A line that
 was cut off by a crash has no line end and is removed at the next append. A record with a `type` is
@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmark import grading
+from benchmark import grading, withdrawal
 from benchmark.data import manifest as manifests
 from benchmark.data.manifest import CLASSES, Manifest
 from benchmark.errors import InputError, IntegrityError
@@ -38,6 +38,9 @@ FORMAT = 1
 GENESIS = "0" * 64
 REPRODUCTION = "reproduction"
 """The `type` of a record of a new training of a unit; a unit's own record has no type."""
+
+WITHDRAWAL = "withdrawal"
+"""The `type` of a record that takes a submission off the board; its units stay where they are."""
 
 Record = dict[str, Any]
 
@@ -71,6 +74,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "records.jsonl"
+        self._manifests: dict[tuple[str, str], Manifest] = {}
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -102,7 +106,7 @@ class Ledger:
                 raise IntegrityError(
                     "unknown record format", file=self.path, field=f"line {number}", allowed=str(FORMAT)
                 )
-            if record.get("type") not in (None, REPRODUCTION):
+            if record.get("type") not in (None, REPRODUCTION, WITHDRAWAL):
                 problem, hint = "unknown type of record", "A newer version of this program may know it"
                 raise IntegrityError(problem, file=self.path, field=f"line {number}", found=record["type"], hint=hint)
             if record.get("type") == wanted:
@@ -118,12 +122,17 @@ class Ledger:
         return self._of_type(None)
 
     def reproductions(self) -> list[Record]:
-        """All records of reproductions, oldest first; see `benchmark.reproduce`.
-
-        Raises:
-            IntegrityError: for a line that is no record.
-        """
+        """All records of reproductions, oldest first; see `benchmark.reproduce`. Errors as `records`."""
         return self._of_type(REPRODUCTION)
+
+    def withdrawals(self) -> list[Record]:
+        """All records that withdraw a submission, oldest first; see `benchmark.withdrawal`. Errors as `records`."""
+        return self._of_type(WITHDRAWAL)
+
+    def head(self) -> str:
+        """Hash of the last record, which stands for the whole chain before it."""
+        lines = self._lines()
+        return str(json.loads(lines[-1])["hash"]) if lines else GENESIS
 
     def by_key(self) -> dict[str, Record]:
         """The newest record of every key."""
@@ -217,13 +226,14 @@ class Ledger:
         path = self.folder / "manifests" / f"{digest}.csv"
         if not path.is_file():
             raise IntegrityError("manifest is missing", file=path)
-        manifest = manifests.read(path, group_by)
         if sha256_file(path) != digest:
             raise IntegrityError("manifest is not what its name says", file=path)
-        return manifest
+        if (digest, group_by) not in self._manifests:
+            self._manifests[digest, group_by] = manifests.read(path, group_by)
+        return self._manifests[digest, group_by]
 
     def put_document(self, kind: str, digest: str, data: object) -> None:
-        """Keep a track or a submission that records refer to."""
+        """Keep a track, a submission or a dataset's card that records refer to."""
         path = self.folder / kind / f"{digest}.json"
         if not path.is_file():
             write_json(path, data)
@@ -267,6 +277,10 @@ class Ledger:
                 previous = record["hash"]
                 if record.get("type") == REPRODUCTION:
                     problem = grading.problem(self, record, before) if rescore else None
+                    findings.extend([Finding(number, problem)] if problem else [])
+                    continue
+                if record.get("type") == WITHDRAWAL:
+                    problem = withdrawal.problem(record, before)
                     findings.extend([Finding(number, problem)] if problem else [])
                     continue
                 before[record["key"]] = record

@@ -7,7 +7,8 @@ bootstrap needs one design, and the fewest trainings of any submission must not 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -16,18 +17,16 @@ from benchmark.protocol import BASELINE, PROTOCOLS, TWO_STEP
 from benchmark.results import Arm, Pair, Place, Results, Trial
 from benchmark.stats import general, pigeonhole
 from benchmark.stats.design import Design
-from benchmark.stats.pseudo import Tally, macro, tally
+from benchmark.stats.pseudo import macro, tally
+from benchmark.stats.ranks import Rank
 from benchmark.stats.ranks import ranks as rank
 from benchmark.stats.verdict import RESAMPLES, SPREAD_RESAMPLES, needs
 
 Field = dict[Trial, dict[str, Arm]]
 
-
-class Entry(NamedTuple):
-    """One submission's arm on a target."""
-
-    trial: Trial
-    counts: Tally
+MOST_RANKED = 300
+"""Submissions of one target that are ranked: the best by score. Pairs grow as the square, and whoever is
+below this many others is told apart from none that matters."""
 
 
 def _fields(results: Results) -> Iterator[tuple[str, str, Field]]:
@@ -63,21 +62,33 @@ def ranks(results: Results, protocol: str = TWO_STEP) -> list[dict[str, Any]]:
         design = Design(len({r for r, _ in wanted}), blocks) if len(wanted) > 1 and sum(blocks) > 1 else None
         if design is None or needs(design):
             continue
-        entries = [Entry(trial, tally(results.matrices(field[trial][protocol], wanted))) for trial in chosen]
-        drawn = pigeonhole.draw(design, RESAMPLES, 0)
-        some = pigeonhole.first(drawn, SPREAD_RESAMPLES)
-        tables = [
-            np.stack([pigeonhole.scores(one.counts, design, which) for one in entries])
-            for which in (drawn, pigeonhole.only_trainings(some), pigeonhole.only_groups(some))
-        ]
-        scores = np.array([macro(one.counts).mean() for one in entries])
-        found = rank(scores, tables[0], tables[1], tables[2], df=min(design.trainings, design.groups) - 1)
-        named = sorted(zip(entries, found, strict=True), key=lambda pair: (pair[1].rank, -pair[1].score))
+        best = sorted(chosen, key=lambda trial: -results.score(field[trial][protocol]).value)[:MOST_RANKED]
+        chosen = sorted(best)
+        hashes = [one for trial in chosen for one in field[trial][protocol].hashes(wanted)]
+        found = results.memo.get("ranks", hashes, partial(_ranked, results, field, chosen, protocol, wanted, design))
+        named = sorted(
+            zip(chosen, (Rank(*one) for one in found), strict=True), key=lambda one: (one[1].rank, -one[1].score)
+        )
         lines += [
-            {"track": one.trial.track, "target": target, "protocol": protocol, "submission": one.trial.submission, **place._asdict()}
-            for one, place in named
+            {"track": trial.track, "track_digest": trial.track_digest, "target": target, "protocol": protocol,
+             "submission": trial.submission, **place._asdict()}
+            for trial, place in named
         ]  # fmt: skip
     return lines
+
+
+def _ranked(
+    results: Results, field: Field, chosen: list[Trial], protocol: str, wanted: list[Place], design: Design
+) -> list[Rank]:
+    counts = [tally(results.matrices(field[trial][protocol], wanted)) for trial in chosen]
+    drawn = pigeonhole.draw(design, RESAMPLES, 0)
+    some = pigeonhole.first(drawn, SPREAD_RESAMPLES)
+    tables = [
+        np.stack([pigeonhole.scores(one, design, which) for one in counts])
+        for which in (drawn, pigeonhole.only_trainings(some), pigeonhole.only_groups(some))
+    ]
+    scores = np.array([macro(one).mean() for one in counts])
+    return rank(scores, tables[0], tables[1], tables[2], df=min(design.trainings, design.groups) - 1)
 
 
 def _family(results: Results, arms: dict[str, Arm]) -> str:
@@ -95,31 +106,40 @@ def answers(results: Results, protocol: str = TWO_STEP, baseline: str = BASELINE
     for name in (protocol, baseline):
         if name not in PROTOCOLS:
             raise InputError("no such protocol", field="protocol", found=name, allowed=tuple(PROTOCOLS))
-    cells: dict[str, list[general.Cell]] = {}
-    designs: dict[str, dict[str, Design]] = {}
-    tracks: dict[str, str] = {}
-    for digest, target, field in _fields(results):
-        pairs: dict[Trial, Pair] = {}
-        for trial, arms in field.items():
-            pair = results.pair(arms, protocol, baseline)
-            if pair:
-                pairs[trial] = pair
+    asked: dict[str, list[tuple[Trial, Pair]]] = {}
+    for digest, _, field in _fields(results):
+        pairs = {trial: pair for trial, arms in field.items() if (pair := results.pair(arms, protocol, baseline))}
         wanted = _largest([pair.places for pair in pairs.values()])
-        chosen = {trial: pair for trial, pair in pairs.items() if pair.places == wanted}
+        chosen = [(trial, pair) for trial, pair in pairs.items() if pair.places == wanted]
         if not chosen:
             continue
-        one = next(iter(chosen.values()))
+        one = chosen[0][1]
         if one.trainings < 2 or one.groups < 2 or needs(Design(one.repeats, one.blocks)):
             continue
-        designs.setdefault(digest, {})[target] = Design(one.repeats, one.blocks)
-        tracks[digest] = next(iter(chosen)).track
-        cells.setdefault(digest, []).extend(
-            general.Cell(trial.submission, _family(results, field[trial]), target, pair.arm, pair.against)
-            for trial, pair in chosen.items()
-        )
-    return [
-        {"track": tracks[digest], "protocol": protocol, "over": baseline, **found._asdict()}
-        for digest, members in cells.items()
-        if len({cell.submission for cell in members}) > 1
-        for found in general.answer(members, designs[digest])
+        asked.setdefault(digest, []).extend(chosen)
+    lines = []
+    for members in asked.values():
+        if len({trial.submission for trial, _ in members}) > 1:
+            hashes = [one for _, pair in members for one in pair.hashes]
+            found = results.memo.get("general", hashes, partial(_answered, results, members))
+            track = members[0][0]
+            lines += [
+                {
+                    "track": track.track,
+                    "track_digest": track.track_digest,
+                    "protocol": protocol,
+                    "over": baseline,
+                    **one,
+                }
+                for one in found
+            ]
+    return lines
+
+
+def _answered(results: Results, members: list[tuple[Trial, Pair]]) -> list[dict[str, Any]]:
+    designs = {trial.target: Design(pair.repeats, pair.blocks) for trial, pair in members}
+    cells = [
+        general.Cell(trial.submission, _family(results, results.trials[trial]), trial.target, pair.arm, pair.against)
+        for trial, pair in members
     ]
+    return [one._asdict() for one in general.answer(cells, designs)]

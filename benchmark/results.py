@@ -6,8 +6,10 @@ submission version, track version and manifest, and only over the folds and repe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -15,11 +17,13 @@ import numpy.typing as npt
 
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger, Record
+from benchmark.memo import Memo
 from benchmark.protocol import PROTOCOLS
 from benchmark.scoring import by_group
 from benchmark.stats.bootstrap import Interval, score_interval
 from benchmark.stats.generator import Experiment
 from benchmark.stats.pseudo import Tally, check_paired, tally
+from benchmark.withdrawal import version, withdrawn
 
 Ints = npt.NDArray[np.int64]
 Place = tuple[int, int]
@@ -59,21 +63,53 @@ class Arm:
         """Places with predictions."""
         return {place for place, record in self.records.items() if record["status"] == "scored"}
 
+    def hashes(self, places: Sequence[Place]) -> list[str]:
+        """Hashes of the records of some places, in their order."""
+        return [self.records[place]["hash"] for place in places]
 
-class Pair(NamedTuple):
-    """Two arms of a trial, counted over the places that both have."""
+
+@dataclass(frozen=True)
+class Pair:
+    """Two arms of a trial over the places that both have; counted when the counts are first asked for.
+
+    Args:
+        protocol: the arm.
+        baseline: what it is held against.
+        places: in the order of the folds within each repeat.
+        blocks: number of groups that each fold tests.
+        hashes: of the records behind the two arms, which decide everything that is computed from the pair.
+        count: gives the tallies of the two arms.
+    """
 
     protocol: str
     baseline: str
-    arm: Tally
-    against: Tally
-    blocks: tuple[int, ...]
     places: list[Place]
+    blocks: tuple[int, ...]
+    hashes: tuple[str, ...]
+    count: Callable[[], tuple[Tally, Tally]]
+
+    @cached_property
+    def _tallies(self) -> tuple[Tally, Tally]:
+        return self.count()
+
+    @property
+    def arm(self) -> Tally:
+        """Counts of the arm.
+
+        Raises:
+            InputError: when the stored predictions of the two arms are not of the same images.
+        """
+        return self._tallies[0]
+
+    @property
+    def against(self) -> Tally:
+        """Counts of the baseline; errors as `arm`."""
+        return self._tallies[1]
 
     @property
     def repeats(self) -> int:
         """Number of full repeats."""
-        return len(self.arm.hits)
+        return len({repeat for repeat, _ in self.places})
 
     @property
     def trainings(self) -> int:
@@ -93,12 +129,21 @@ class Results:
         ledger: where from.
         track: only records of this track.
         submissions: only these; default: all.
+        memo: remembers figures between runs.
     """
 
-    def __init__(self, ledger: Ledger, track: str | None = None, submissions: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        track: str | None = None,
+        submissions: Sequence[str] | None = None,
+        memo: Memo | None = None,
+    ) -> None:
         self.ledger = ledger
+        self.memo = memo or Memo()
         self.trials: dict[Trial, dict[str, Arm]] = {}
         self._groups: dict[str, tuple[list[str], Ints]] = {}
+        self._counts: dict[tuple[str, str, int], int] = {}
         for record in ledger.by_key().values():
             if record["arm"] not in PROTOCOLS or (track and record["track"]["name"] != track):
                 continue
@@ -120,9 +165,15 @@ class Results:
 
     @staticmethod
     def _trial(record: Record) -> Trial:
-        submission, track, dataset = record["submission"], record["track"], record["dataset"]
-        version = f"{submission['model']}:{submission['code']}"
-        return Trial(submission["name"], version, track["name"], track["digest"], dataset["name"], dataset["manifest"])
+        track, dataset, name = record["track"], record["dataset"], record["submission"]["name"]
+        return Trial(name, version(record), track["name"], track["digest"], dataset["name"], dataset["manifest"])
+
+    def listed(self) -> Results:
+        """The same without the withdrawn versions: what is shown and ranked. Families are taken over all."""
+        gone = withdrawn(self.ledger.withdrawals())
+        other = copy(self)
+        other.trials = {t: arms for t, arms in self.trials.items() if t.model not in gone.get(t.submission, {})}
+        return other
 
     def matrices(self, arm: Arm, places: Sequence[Place]) -> Ints:
         """Confusion matrices by training and group, shape (repeats, groups, 24, 24).
@@ -154,7 +205,19 @@ class Results:
     def blocks(self, arm: Arm, places: Sequence[Place]) -> tuple[int, ...]:
         """Number of groups that each fold tests, in the order of the columns of `matrices`."""
         first = min(repeat for repeat, _ in places)
-        return tuple(len(self._by_group(arm.records[r, f])[0]) for r, f in sorted(places) if r == first)
+        return tuple(self._group_count(arm.records[r, f]) for r, f in sorted(places) if r == first)
+
+    def group_names(self, arm: Arm, places: Sequence[Place]) -> list[str]:
+        """Names of the groups, in the order of the columns of `matrices`."""
+        first = min(repeat for repeat, _ in places)
+        return [name for r, f in sorted(places) if r == first for name in self._by_group(arm.records[r, f])[0]]
+
+    def _group_count(self, record: Record) -> int:
+        where = record["dataset"]["manifest"], record["dataset"]["group"], record["fold"]
+        if where not in self._counts:
+            manifest = self.ledger.manifest(where[0], where[1])
+            self._counts[where] = len(np.unique(manifest.groups[manifest.part(where[2], "test")]))
+        return self._counts[where]
 
     def score(self, arm: Arm) -> Interval:
         """Macro-F1 of an arm over its full repeats, with an interval where one can be given.
@@ -165,25 +228,32 @@ class Results:
         places = self.full_repeats(arm.scored)
         if not places:
             raise InputError("no scored training", field=arm.protocol)
-        return score_interval(self.matrices(arm, places), self.blocks(arm, places))
+        return Interval(
+            *self.memo.get(
+                "score",
+                arm.hashes(places),
+                lambda: score_interval(self.matrices(arm, places), self.blocks(arm, places)),
+            )
+        )
 
     def pair(self, arms: dict[str, Arm], protocol: str, baseline: str) -> Pair | None:
-        """Two protocols of one trial on the same images; None where they share no full repeat.
-
-        Raises:
-            InputError: when the stored predictions of the two arms are not of the same images.
-        """
+        """Two protocols of one trial on the same images; None where they share no full repeat."""
         if protocol not in arms or baseline not in arms:
             return None
         places = self.full_repeats(arms[protocol].scored & arms[baseline].scored)
         if not places:
             return None
-        first, second = (tally(self.matrices(arms[name], places)) for name in (protocol, baseline))
-        try:
-            check_paired(first, second)
-        except ValueError as error:
-            raise InputError(str(error), file=self.ledger.path, field=f"{protocol} and {baseline}") from error
-        return Pair(protocol, baseline, first, second, self.blocks(arms[protocol], places), places)
+
+        def count() -> tuple[Tally, Tally]:
+            first, second = (tally(self.matrices(arms[name], places)) for name in (protocol, baseline))
+            try:
+                check_paired(first, second)
+            except ValueError as error:
+                raise InputError(str(error), file=self.ledger.path, field=f"{protocol} and {baseline}") from error
+            return first, second
+
+        hashes = (*arms[protocol].hashes(places), *arms[baseline].hashes(places))
+        return Pair(protocol, baseline, places, self.blocks(arms[protocol], places), hashes, count)
 
     def experiment(self, arms: dict[str, Arm], pair: Pair) -> Experiment:
         """The predictions behind a pair, image by image, groups in the order of its columns."""

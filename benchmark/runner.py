@@ -259,9 +259,11 @@ class Runner:
 
     def _identity(self, unit: Unit) -> dict[str, Any]:
         """What the unit is, for its record; keeps the documents that it refers to."""
-        submission, manifest = self.submissions[unit.submission], self.prepared(unit.dataset).manifest
+        submission, prepared = self.submissions[unit.submission], self.prepared(unit.dataset)
+        manifest, card = prepared.manifest, prepared.card.model_dump(mode="json")
         spec = submission.spec.model_dump(mode="json")
         self.ledger.put_manifest(manifest)
+        self.ledger.put_document("cards", digest(card), card)
         self.ledger.put_document("tracks", self.track.digest, self.track.model_dump(mode="json"))
         self.ledger.put_document("submissions", digest(spec), spec)
         return {
@@ -277,7 +279,12 @@ class Runner:
             },
             "weights": unit.weights,
             "track": {"name": self.track.name, "digest": self.track.digest, "simulated": self.track.simulated},
-            "dataset": {"name": unit.dataset, "manifest": manifest.digest, "group": manifest.group_by},
+            "dataset": {
+                "name": unit.dataset,
+                "manifest": manifest.digest,
+                "group": manifest.group_by,
+                "card": digest(card),
+            },
             "fold": unit.fold,
             "repeat": unit.repeat,
             "seed": unit.seed,

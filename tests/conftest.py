@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,14 @@ from benchmark.submission import Spec, Submission
 from benchmark.track import Track
 
 ARCHIVES = os.environ.get("KARYOBENCH_ARCHIVES") or str(Path(__file__).parents[2] / "shared" / "data")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the user's memory of figures."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KARYOBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -141,6 +150,12 @@ def _manifest() -> Manifest:
     return manifests.build(entries, "cell")
 
 
+TRACK = {
+    "name": "t", "title": "A track", "description": "Of made-up cells.", "simulated": False, "folds": [0, 1, 2, 3, 4],
+    "repeats": 2, "preprocess": {"size": 32}, "recipe": {"epochs": 2},
+}  # fmt: skip
+
+
 class Maker:
     """Writes records of made-up classifiers with a given skill."""
 
@@ -175,13 +190,14 @@ class Maker:
         stored = (np.eye(24)[said] * 5).astype(np.float16)
         self.ledger.put_manifest(found)
         self.ledger.put_document("submissions", family, {"name": name, "family": family})
+        self.ledger.put_document("tracks", "d", TRACK)
         record = {
             "key": key, "arm": arm, "fold": fold, "repeat": repeat, "status": "failed" if failed else "scored",
             "submission": {"name": name, "model": "m", "code": None, "pinned": True, "document": family},
             "track": {"name": "t", "digest": "d", "simulated": False},
             "dataset": {"name": target, "manifest": found.digest, "group": "cell"},
             "weights": None, "seconds": 1.0, "predictions": {"sha256": self.ledger.put_predictions(key, stored), "images": len(stored)},
-            "scores": score(stored, found, fold), "failure": {"kind": "nan", "message": "x"} if failed else None,
+            "ended": f"2026-01-{1 + len(self.ledger.records()) // 20:02d}T12:00:00+00:00", "scores": score(stored, found, fold), "failure": {"kind": "nan", "message": "x"} if failed else None,
         }  # fmt: skip
         self.ledger.append({**record, **changes})
 

@@ -42,27 +42,25 @@ def compare(
     from benchmark import protocol as protocols
     from benchmark.findings import summary
     from benchmark.ledger import Ledger
+    from benchmark.memo import Memo
+    from benchmark.memo import default as memory
     from benchmark.overview import answers, ranks
     from benchmark.results import Results
 
     protocols.get(over)
     ledger = Ledger(workspace / "ledger")
-    results = Results(ledger, track)
-    known = sorted({trial.submission for trial in results.trials})
-    for name in submissions or ():
-        if name not in known:
-            raise InputError(
-                "no record of this submission",
-                file=ledger.path,
-                field="submission",
-                found=name,
-                allowed=known or "none",
-            )
-    with bar("comparing", "families") as progress:
+    with Memo(memory()) as remembered, bar("comparing", "families") as progress:
+        results = Results(ledger, track, memo=remembered)
+        known = sorted({trial.submission for trial in results.trials})
+        for name in submissions or ():
+            if name not in known:
+                raise InputError("no record of this submission", file=ledger.path, field="submission", found=name,
+                                 allowed=known or "none")  # fmt: skip
         rows = summary(results, over, submissions, progress)
-    if not rows:
-        raise InputError("no record to compare", file=ledger.path, hint="Run: karyobench run")
-    whole = {"rows": rows, "ranks": ranks(results), "general": answers(results)}
+        if not rows:
+            raise InputError("no record to compare", file=ledger.path, hint="Run: karyobench run")
+        listed = results.listed()
+        whole = {"rows": rows, "ranks": ranks(listed), "general": answers(listed)}
     if output:
         write(whole, output)
     if json:
@@ -93,7 +91,7 @@ def write(whole: dict[str, Any], folder: Path) -> None:
 
 def _marks(row: dict[str, Any], gain: dict[str, Any]) -> str:
     transfer = {"yes": "transfer", "no": "not transfer", "not tested": "transfer not tested"}
-    marks = ["simulated"] * row["simulated"] + ["unpinned"] * (not row["pinned"])
+    marks = ["withdrawn"] * row["withdrawn"] + ["simulated"] * row["simulated"] + ["unpinned"] * (not row["pinned"])
     return ", ".join([*marks, *([transfer[gain["transfer"]]] if gain.get("transfer") else [])])
 
 

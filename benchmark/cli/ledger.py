@@ -8,7 +8,7 @@ import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, emit, percent, say, table
 
-app = typer.Typer(help="The ledger of scored units: list, verify.", no_args_is_help=True)
+app = typer.Typer(help="The ledger of scored units: list, verify, withdraw.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -75,6 +75,24 @@ def verify(workspace: Workspace = DEFAULT_WORKSPACE, json: Json = False) -> None
             say(f"{len(ledger.records())} records{more}, chain whole, predictions, scores and grades as recorded")
     if findings:
         raise typer.Exit(3)
+
+
+@app.command()
+def withdraw(
+    submission: Annotated[str, typer.Argument(help="Its name.")],
+    reason: Annotated[str, typer.Option(help="Why, in one line; it stays readable on the board.")],
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Take all present versions of a submission off the board; nothing is deleted, and a new version is listed again.
+
+    Example: karyobench ledger withdraw my-net --reason "its weights had seen the test images"
+    """
+    from benchmark.ledger import Ledger
+    from benchmark.withdrawal import withdraw as write
+
+    record = write(Ledger(workspace / "ledger"), submission, reason)
+    number = len(record["versions"])
+    say(f"{submission} withdrawn, {number} version{'s' * (number > 1)}; its units and its page stay")
 
 
 def score(

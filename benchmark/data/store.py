@@ -75,6 +75,7 @@ class Prepared(NamedTuple):
 
     images: U8
     manifest: Manifest
+    card: Card
 
 
 class Store:
@@ -155,7 +156,7 @@ class Store:
             images = render(dataset, how, progress)
             with atomic(path) as file:
                 write_array(file, images)
-        return Prepared(_load(path, (len(dataset.manifest), how.size, how.size)), dataset.manifest)
+        return Prepared(_load(path, (len(dataset.manifest), how.size, how.size)), dataset.manifest, dataset.card)
 
 
 def _load(path: Path, shape: tuple[int, int, int]) -> U8:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import timm
 import torch
+from torch import nn
 
 from benchmark.errors import InputError
 
@@ -62,8 +63,8 @@ def make_deterministic(seed: int, threads: int) -> None:
     torch.backends.cudnn.deterministic = True
 
 
-def describe(device: torch.device, nondeterministic: list[str]) -> dict[str, Any]:
-    """The environment as plain data for `environment.json`."""
+def describe(device: torch.device, nondeterministic: list[str], model: nn.Module) -> dict[str, Any]:
+    """The environment, and how many parameters the network has, as plain data for `environment.json`."""
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else None
     return {
         "python": platform.python_version(),
@@ -78,4 +79,5 @@ def describe(device: torch.device, nondeterministic: list[str]) -> dict[str, Any
         "platform": f"{platform.system()} {platform.machine()}",
         "peak_gpu_bytes": torch.cuda.max_memory_allocated(device) if gpu else None,
         "nondeterministic": nondeterministic,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
     }

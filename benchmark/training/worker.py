@@ -79,7 +79,7 @@ def run(job: Job, inputs: Path, output: Path, device: torch.device) -> None:
         raise DivergedError(job.epochs)
     save_model(model, output / "model.safetensors")
     named = sorted({str(w.message).splitlines()[0] for w in caught if "deterministic" in str(w.message)})
-    (output / "environment.json").write_text(json.dumps(describe(device, named), indent=1))
+    (output / "environment.json").write_text(json.dumps(describe(device, named, model), indent=1))
     save_array(output / "logits.npy", scores)
 
 

@@ -1,0 +1,93 @@
+"""Figures that were computed before, so that a board of many submissions is not computed twice.
+
+A figure's key holds the hashes of the records that it rests on, each of which holds that of its
+predictions, and the hash of this package's own code. Nothing in it can go stale: whatever changes
+gives another key. Whoever changes stored predictions is found by their hash, not here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from benchmark.files import digest, disk_errors
+from benchmark.provenance import harness
+
+
+def default() -> Path:
+    """The file that all workspaces of a user share: `KARYOBENCH_CACHE`, or karyobench in the user's cache folder."""
+    folder = os.environ.get("KARYOBENCH_CACHE")
+    if folder is None:
+        folder = os.path.join(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache", "karyobench")
+    return Path(folder) / "figures.sqlite"
+
+
+class Memo:
+    """Plain data by what it was computed from, in one SQLite file.
+
+    Args:
+        path: of the file; None remembers nothing.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.hits = self.misses = 0
+        self._store = None if path is None else _open(path)
+
+    def get(self, kind: str, parts: Sequence[str], compute: Callable[[], Any]) -> Any:
+        """A figure: looked up, or computed and kept.
+
+        Args:
+            kind: which figure.
+            parts: what decides it: hashes of records, settings.
+            compute: gives plain data of JSON's types; NaN and infinity are kept as such.
+        """
+        if self._store is None:
+            return compute()
+        key = digest([kind, harness()["code"], *parts])
+        found = self._store.execute("SELECT value FROM figures WHERE key = ?", (key,)).fetchone()
+        if found:
+            self.hits += 1
+            return json.loads(found[0])
+        self.misses += 1
+        value = compute()
+        with contextlib.suppress(sqlite3.Error):  # a full disk costs time later and nothing else
+            self._store.execute("INSERT OR REPLACE INTO figures VALUES (?, ?)", (key, json.dumps(value)))
+        return value
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write what is new."""
+        if self._store is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._store.commit()
+            self._store.close()
+            self._store = None
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    """The store; one that cannot be read is begun anew, since it can be computed again."""
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return _connect(path)
+    except sqlite3.DatabaseError:
+        path.unlink(missing_ok=True)
+        return _connect(path)
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    store = sqlite3.connect(path, timeout=60)
+    try:
+        store.execute("CREATE TABLE IF NOT EXISTS figures (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
+        store.execute("SELECT key FROM figures LIMIT 1").fetchone()
+    except sqlite3.DatabaseError:
+        store.close()
+        raise
+    return store
