@@ -21,8 +21,8 @@ Badge = Literal["simulated", "self-run", "sealed", "unpinned", "flagged", "withd
                 "not reproduced"]  # fmt: skip
 """Marks of a row. `self-run`: some of its units ran outside the sealed container, as a process of whoever ran
 them; `sealed`: none did. `unpinned`: weights without a fixed hash. `flagged`: a learning curve rises implausibly fast.
-`bitwise`, `tolerance`, `statistical`: the best grade of its reproductions; `not reproduced`: the newest reproduction of
-one of its records failed."""
+`bitwise`, `tolerance`, `statistical`: the weakest of the best grades of its reproduced records; `not reproduced`: one of
+them was never had again."""
 
 ChangeKind = Literal["entered", "extended", "replaced", "reproduced", "withdrawn"]
 
@@ -314,6 +314,9 @@ class Counts(Strict):
     target: str
     protocol: str
     folds: tuple[int, ...] = Field(description="number of groups that each fold tests, in the order of the groups")
+    fold_numbers: tuple[int, ...] = Field(
+        default=(), description="which folds those are; empty: not told, so that all must be the same to be paired"
+    )
     repeats: tuple[int, ...] = Field(description="names of the full repeats")
     groups: int
     hits: tuple[int, ...]

@@ -1,0 +1,237 @@
+"""The page of one submission, and its counts for a comparison, from a ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import yaml
+
+from benchmark.board import figures
+from benchmark.board.collect import number, row
+from benchmark.board.figures import Figures
+from benchmark.board.model import (
+    Board,
+    CellLine,
+    ClassLine,
+    Counts,
+    Curve,
+    Detail,
+    RecordLine,
+    Tallies,
+    TargetDetail,
+    TrackDetail,
+    Version,
+    Withdrawal,
+)
+from benchmark.board.reading import Line, Reading
+from benchmark.data.manifest import CLASSES
+from benchmark.ledger import Record
+from benchmark.protocol import TWO_STEP
+
+MOST_WORST = 12
+
+
+def detail(reading: Reading, board: Board, submission: str) -> Detail:
+    """Everything that the page of a submission shows.
+
+    Args:
+        reading: of the ledger.
+        board: made from it.
+        submission: a name that the ledger holds.
+    """
+    lines = reading.by_submission[submission]
+    current = reading.current(lines)
+    newest = max(current, key=lambda line: str(line.records[-1]["ended"]))
+    spec = reading.spec(newest.records[-1])
+    rows = {(one.track, one.target): one for one in board.rows if one.submission == submission}
+    gone = reading.withdrawn.get(submission, {})
+    withdrawal = gone.get(newest.trial.model)
+    tracks = []
+    for label in dict.fromkeys(str(line.summary["track"]) for line in current):
+        own = [line for line in current if line.summary["track"] == label]
+        targets = [_target(reading, line, rows.get((label, line.trial.target))) for line in own]
+        tracks.append(TrackDetail(track=label, targets=tuple(targets)))
+    return Detail(
+        submission=submission,
+        title=spec.get("title") or submission,
+        family=spec.get("family") or "other",
+        paper=spec.get("paper") or "",
+        license=spec.get("license") or "",
+        note=spec.get("note"),
+        parameters=reading.parameters([record for line in current for record in line.records]),
+        spec=spec,
+        yaml=yaml.safe_dump(_told(spec), sort_keys=False, allow_unicode=True, width=110),
+        versions=_versions(lines, newest),
+        withdrawal=withdrawal and Withdrawal(date=withdrawal["ended"], reason=withdrawal["reason"]),
+        tracks=tuple(tracks),
+        changes=tuple(one for one in board.changes if one.submission == submission),
+    )
+
+
+def _told(spec: Any) -> Any:
+    """A document without what its author left out."""
+    if isinstance(spec, dict):
+        kept = {key: _told(value) for key, value in spec.items() if value is not None}
+        return {key: value for key, value in kept.items() if value != {}}
+    return spec
+
+
+def _versions(lines: Iterable[Line], newest: Line) -> tuple[Version, ...]:
+    held: dict[str, list[Record]] = {}
+    for line in lines:
+        held.setdefault(line.trial.model, []).extend(line.records)
+    found = []
+    for name, records in held.items():
+        dates = sorted(str(record["ended"]) for record in records)
+        last = max(records, key=lambda record: str(record["ended"]))
+        found.append(
+            Version(
+                model=last["submission"]["model"],
+                code=last["submission"]["code"],
+                weights=tuple(sorted({str(record["weights"]) for record in records if record["weights"]})),
+                document=str(last["submission"].get("document") or ""),
+                first=dates[0],
+                last=dates[-1],
+                records=len(records),
+                current=name == newest.trial.model,
+            )
+        )
+    return tuple(sorted(found, key=lambda one: one.last, reverse=True))
+
+
+def _target(reading: Reading, line: Line, known: Any) -> TargetDetail:
+    shown = known or row(reading, line)
+    found = _figures(reading, line)
+    reference = TWO_STEP if TWO_STEP in found else max(found, key=lambda name: found[name].accuracy, default=None)
+    return TargetDetail(
+        row=shown,
+        confusion={name: tuple(map(tuple, one.confusion)) for name, one in found.items()},
+        by_class=_classes(line, found),
+        worst=_worst(found, reference) if reference else (),
+        curves=tuple(_curves(line)),
+        records=tuple(_record(reading, name, record) for name, record in _sorted(line)),
+    )
+
+
+def _figures(reading: Reading, line: Line) -> dict[str, Figures]:
+    found = {}
+    for name in reading.protocols([line]):
+        places = reading.results.full_repeats(line.arms[name].scored)
+        if places:
+            found[name] = figures.of(reading.results, line.arms[name], places)
+    return found
+
+
+def _classes(line: Line, found: dict[str, Figures]) -> tuple[ClassLine, ...]:
+    tested = line.summary["protocols"].get(TWO_STEP, {}).get("gain", {}).get("secondary", {}).get("by_class", [])
+    gains = {one["class"]: one for one in tested}
+    return tuple(
+        ClassLine(
+            name=name,
+            f1={protocol: number(one.f1[index]) for protocol, one in found.items()},
+            gain=number(gains[name]["gain"]) if name in gains else None,
+            low=number(gains[name]["low"]) if name in gains else None,
+            high=number(gains[name]["high"]) if name in gains else None,
+            p=number(gains[name]["p_adjusted"]) if name in gains else None,
+        )
+        for index, name in enumerate(CLASSES)
+    )
+
+
+def _worst(found: dict[str, Figures], reference: str) -> tuple[CellLine, ...]:
+    shown = found[reference]
+    order = sorted(range(len(shown.groups)), key=lambda index: (shown.right[index], shown.groups[index]))
+    return tuple(
+        CellLine(
+            group=shown.groups[index],
+            images=shown.images[index],
+            accuracy={
+                name: one.right[one.groups.index(shown.groups[index])]
+                for name, one in found.items()
+                if shown.groups[index] in one.groups
+            },
+            confusions=tuple(shown.mistakes[index]),
+        )
+        for index in order[:MOST_WORST]
+    )
+
+
+def _sorted(line: Line) -> list[tuple[str, Record]]:
+    return [(name, record) for name, arm in line.arms.items() for _, record in sorted(arm.records.items())]
+
+
+def _curves(line: Line) -> Iterable[Curve]:
+    for name, record in _sorted(line):
+        log = record.get("log")
+        if isinstance(log, list) and log and all(isinstance(entry, dict) for entry in log):
+            yield Curve(
+                target=line.trial.target,
+                protocol=name,
+                fold=record["fold"],
+                repeat=record["repeat"],
+                macro_f1=tuple(_logged(entry, "validation_macro_f1") for entry in log),
+                loss=tuple(_logged(entry, "loss") for entry in log),
+            )
+
+
+def _logged(entry: dict[str, Any], name: str) -> float | None:
+    value = entry.get(name)
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e9 else None
+
+
+def _record(reading: Reading, protocol: str, record: Record) -> RecordLine:
+    environment, judged = record.get("environment") or {}, reading.curves.get(record["key"])
+    harness = record.get("harness") or {}
+    return RecordLine(
+        key=record["key"],
+        hash=record["hash"],
+        target=record["dataset"]["name"],
+        protocol=protocol,
+        chain=tuple(record.get("chain") or ()),
+        fold=record["fold"],
+        repeat=record["repeat"],
+        status=record["status"],
+        macro_f1=record["scores"]["macro_f1"] if record["status"] == "scored" else None,
+        failure=record["failure"]["kind"] if record.get("failure") else None,
+        seconds=record["seconds"],
+        peak_bytes=record.get("peak_bytes"),
+        energy_joules=record.get("energy_joules"),
+        device=str(environment.get("device", "not recorded")),
+        sandbox=str(record.get("sandbox", "not recorded")),
+        image=(record.get("sandbox_details") or {}).get("image"),
+        harness=f"{harness.get('version', '')} {harness.get('code', '')}".strip() or "not recorded",
+        packages=record.get("packages") or {},
+        ended=record["ended"],
+        reproduced=reading.grades.get(record["key"]),
+        curve=judged.word if judged else "",
+    )
+
+
+def tallies(reading: Reading, submission: str) -> list[Tallies]:
+    """Counts of a submission's current version by track, for the comparison of any two."""
+    lines = reading.current(reading.by_submission[submission])
+    found = []
+    for label in dict.fromkeys(str(line.summary["track"]) for line in lines):
+        own = [line for line in lines if line.summary["track"] == label]
+        counts = tuple(
+            _counts(reading, line, name, one) for line in own for name, one in _figures(reading, line).items()
+        )
+        manifests = {line.trial.target: line.trial.manifest for line in own}
+        found.append(Tallies(submission=submission, track=label, manifests=manifests, counts=counts))
+    return found
+
+
+def _counts(reading: Reading, line: Line, protocol: str, found: Figures) -> Counts:
+    arm = line.arms[protocol]
+    places: Sequence[tuple[int, int]] = reading.results.full_repeats(arm.scored)
+    return Counts(
+        target=line.trial.target,
+        protocol=protocol,
+        folds=reading.results.blocks(arm, places),
+        repeats=tuple(sorted({repeat for repeat, _ in places})),
+        groups=len(found.groups),
+        hits=tuple(found.hits),
+        claimed=tuple(found.claimed),
+        true=tuple(found.true),
+    )
