@@ -229,6 +229,7 @@ def _counts(reading: Reading, line: Line, protocol: str, found: Figures) -> Coun
         target=line.trial.target,
         protocol=protocol,
         folds=reading.results.blocks(arm, places),
+        fold_numbers=tuple(sorted({fold for _, fold in places})),
         repeats=tuple(sorted({repeat for repeat, _ in places})),
         groups=len(found.groups),
         hits=tuple(found.hits),
