@@ -199,6 +199,28 @@ def atomic(path: Path, durable: bool = True) -> Iterator[IO[bytes]]:
             raise
 
 
+def write_at(path: Path, position: int, data: bytes) -> None:
+    """Write at a place of a file in one synced write, and cut off what stood behind it.
+
+    Raises:
+        InfrastructureError: when the disk is full or not writable; the file ends at `position`.
+        InputError: when there can be no file of this path.
+    """
+    with disk_errors(path):
+        handle = os.open(path, os.O_CREAT | os.O_WRONLY, 0o644)
+        try:
+            os.ftruncate(handle, position)
+            try:
+                if os.pwrite(handle, data, position) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(handle)
+            except OSError:
+                os.ftruncate(handle, position)
+                raise
+        finally:
+            os.close(handle)
+
+
 def write_array(file: IO[bytes], array: npt.NDArray[Any]) -> None:
     """Write an array in NumPy's own format (version 1.0, never pickled).
 

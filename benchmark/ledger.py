@@ -20,7 +20,7 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -31,7 +31,7 @@ from benchmark import grading, withdrawal
 from benchmark.data import manifest as manifests
 from benchmark.data.manifest import CLASSES, Manifest
 from benchmark.errors import InputError, IntegrityError
-from benchmark.files import atomic, canonical, disk_errors, sha256_file, write_json
+from benchmark.files import atomic, canonical, disk_errors, sha256_file, write_at, write_json
 from benchmark.scoring import Stored, score
 
 FORMAT = 1
@@ -42,6 +42,7 @@ REPRODUCTION = "reproduction"
 WITHDRAWAL = "withdrawal"
 """The `type` of a record that takes a submission off the board; its units stay where they are."""
 
+CUT_OFF = "the last line was cut off (a crash); the next append removes it"
 Record = dict[str, Any]
 
 
@@ -55,6 +56,12 @@ class Finding(NamedTuple):
 def record_hash(record: Record) -> str:
     """Hash of a record without its own hash."""
     return hashlib.sha256(canonical({k: v for k, v in record.items() if k != "hash"}).encode()).hexdigest()
+
+
+def chained(record: Record, previous: str) -> Record:
+    """A record with its link to the one before it, and its own hash."""
+    whole = {"format": FORMAT, **record, "prev": previous}
+    return {**whole, "hash": record_hash(whole)}
 
 
 def pack(stored: Stored) -> bytes:
@@ -96,19 +103,17 @@ class Ledger:
     def _of_type(self, wanted: str | None) -> list[Record]:
         found = []
         for number, line in enumerate(self._lines(), start=1):
+            where = f"line {number}"
             try:
                 record = json.loads(line)
             except ValueError as error:
-                raise IntegrityError(
-                    "not a record", file=self.path, field=f"line {number}", hint="Run: karyobench ledger verify"
-                ) from error
+                hint = "Run: karyobench ledger verify"
+                raise IntegrityError("not a record", file=self.path, field=where, hint=hint) from error
             if not isinstance(record, dict) or record.get("format") != FORMAT:
-                raise IntegrityError(
-                    "unknown record format", file=self.path, field=f"line {number}", allowed=str(FORMAT)
-                )
+                raise IntegrityError("unknown record format", file=self.path, field=where, allowed=str(FORMAT))
             if record.get("type") not in (None, REPRODUCTION, WITHDRAWAL):
                 problem, hint = "unknown type of record", "A newer version of this program may know it"
-                raise IntegrityError(problem, file=self.path, field=f"line {number}", found=record["type"], hint=hint)
+                raise IntegrityError(problem, file=self.path, field=where, found=record["type"], hint=hint)
             if record.get("type") == wanted:
                 found.append(record)
         return found
@@ -139,37 +144,36 @@ class Ledger:
         return {record["key"]: record for record in self.records()}
 
     def append(self, record: Record) -> Record:
-        """Chain and write one record, of a unit or of a reproduction.
+        """Chain and write one record of any type; errors as `extend`."""
+        return self.extend([record])[0]
+
+    def extend(self, records: Sequence[Record], after: str | None = None) -> list[Record]:
+        """Chain and write records in one write.
+
+        Args:
+            records: in their order.
+            after: hash of the record that they are to follow; default: the last, whichever that is.
 
         Raises:
-            InputError: when a scored record of this unit is already there.
+            InputError: when a scored record of such a unit is already there, or another record is the last.
             InfrastructureError: when the disk is full; the ledger is as before.
         """
         with self._locked():
             lines = self._lines()
-            for line in lines:
-                known = json.loads(line)
-                if "key" in record and known.get("key") == record["key"] and known["status"] == "scored":
+            known = [json.loads(line) for line in lines]
+            scored = {one["key"] for one in known if one.get("status") == "scored"}
+            head = known[-1]["hash"] if known else GENESIS
+            if after not in (None, head):
+                raise InputError("the ledger has grown meanwhile", file=self.path, hint="Run the same command again")
+            whole: list[Record] = []
+            for record in records:
+                if record.get("key") in scored:
                     raise InputError(
                         "this unit is already in the ledger", file=self.path, field="key", found=record["key"]
                     )
-            whole = {"format": FORMAT, **record, "prev": json.loads(lines[-1])["hash"] if lines else GENESIS}
-            whole["hash"] = record_hash(whole)
-            end = sum(len(line) + 1 for line in lines)
-            with disk_errors(self.path):
-                handle = os.open(self.path, os.O_CREAT | os.O_WRONLY, 0o644)
-                try:
-                    os.ftruncate(handle, end)
-                    data = (canonical(whole) + "\n").encode()
-                    try:
-                        if os.pwrite(handle, data, end) != len(data):
-                            raise OSError(28, "No space left on device")
-                        os.fsync(handle)
-                    except OSError:
-                        os.ftruncate(handle, end)
-                        raise
-                finally:
-                    os.close(handle)
+                whole.append(chained(record, whole[-1]["hash"] if whole else head))
+            data = "".join(canonical(one) + "\n" for one in whole).encode()
+            write_at(self.path, sum(len(line) + 1 for line in lines), data)
         return whole
 
     def predictions_path(self, key: str) -> Path:
@@ -262,18 +266,15 @@ class Ledger:
         previous = GENESIS
         raw = self.path.read_bytes() if self.path.is_file() else b""
         if raw and not raw.endswith(b"\n"):
-            findings.append(
-                Finding(raw.count(b"\n") + 1, "the last line was cut off (a crash); the next append removes it")
-            )
+            findings.append(Finding(raw.count(b"\n") + 1, CUT_OFF))
         for number, line in enumerate(self._lines(), start=1):
             try:
                 record = json.loads(line)
                 if line != canonical(record).encode() or record["hash"] != record_hash(record):
                     findings.append(Finding(number, "the record was changed: its hash does not fit"))
                 if record["prev"] != previous:
-                    findings.append(
-                        Finding(number, "the chain is broken: a record before it was changed, moved or removed")
-                    )
+                    broken = "the chain is broken: a record before it was changed, moved or removed"
+                    findings.append(Finding(number, broken))
                 previous = record["hash"]
                 if record.get("type") == REPRODUCTION:
                     problem = grading.problem(self, record, before) if rescore else None

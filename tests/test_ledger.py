@@ -220,3 +220,17 @@ def test_an_unknown_type_of_record_is_refused(ledger: Ledger) -> None:
     ledger.append({"type": "blessing", "of": "key1"})
     with pytest.raises(IntegrityError, match="unknown type of record; found 'blessing'"):
         ledger.records()
+
+
+def test_many_records_are_written_as_one_by_one_or_none_of_them(ledger: Ledger, tmp_path: Path) -> None:
+    records, other = ledger.records(), Ledger(tmp_path / "other")
+    assert other.extend(records) == records and other.path.read_bytes() == ledger.path.read_bytes()
+    before = ledger.path.read_bytes()
+    with pytest.raises(InputError, match="already in the ledger"):
+        ledger.extend([{"key": "new", "status": "failed"}, records[1]])
+    with pytest.raises(InputError, match="has grown meanwhile"):
+        ledger.extend([{"key": "new", "status": "failed"}], after=records[1]["hash"])
+    assert ledger.path.read_bytes() == before
+    assert (
+        ledger.extend([{"key": "new", "status": "failed"}], after=records[2]["hash"])[0]["prev"] == records[2]["hash"]
+    )

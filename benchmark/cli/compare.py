@@ -83,16 +83,21 @@ def write(whole: dict[str, Any], folder: Path) -> None:
     from benchmark.files import atomic, write_json
 
     write_json(folder / "compare.json", finite(whole))
-    if lines(whole["rows"]):
-        for kind in ("svg", "png"):
+    found = lines(whole["rows"])
+    if found:
+        for kind, content in forest(found).items():
             with atomic(folder / f"forest.{kind}") as file:
-                file.write(forest(whole["rows"], "svg" if kind == "svg" else "png"))
+                file.write(content)
 
 
 def _marks(row: dict[str, Any], gain: dict[str, Any]) -> str:
     transfer = {"yes": "transfer", "no": "not transfer", "not tested": "transfer not tested"}
     marks = ["withdrawn"] * row["withdrawn"] + ["simulated"] * row["simulated"] + ["unpinned"] * (not row["pinned"])
     return ", ".join([*marks, *([transfer[gain["transfer"]]] if gain.get("transfer") else [])])
+
+
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _gain(gain: dict[str, Any]) -> tuple[str, str, str, str, str]:
@@ -103,9 +108,7 @@ def _gain(gain: dict[str, Any]) -> tuple[str, str, str, str, str]:
         return text, "withheld", "", "", ""
     repeats = gain["repeats_for_point"]
     wanted = "more groups" if repeats == 0 else "" if repeats is None else f"{repeats} repeats"
-    p = ("<0.001" if gain["p_adjusted"] < 0.001 else f"{gain['p_adjusted']:.3f}") + (
-        " (expl.)" if gain["exploratory"] else ""
-    )
+    p = _p(gain["p_adjusted"]) + (" (expl.)" if gain["exploratory"] else "")
     return text, gain["verdict"], p, f"{100 * gain['smallest']:.1f}", wanted
 
 
@@ -137,9 +140,8 @@ def render_secondary(rows: list[dict[str, Any]]) -> str:
                 other = gain["secondary"]
                 order = other.get("almost_stochastic_order")
                 lines.append((
-                    row["submission"], row["target"], name, f"{gain['p_test']:.3f}", f"{gain['p_bootstrap']:.3f}",
-                    f"{gain['p_satterthwaite']:.3f}", f"{other['nadeau_bengio_p']:.3f}",
-                    f"{other['mcnemar']['p']:.3f}", "" if order is None else f"{order:.2f}",
+                    row["submission"], row["target"], name, _p(gain["p_test"]), _p(gain["p_bootstrap"]),
+                    _p(gain["p_satterthwaite"]), _p(other["nadeau_bengio_p"]), _p(other["mcnemar"]["p"]), "" if order is None else f"{order:.2f}",
                 ))  # fmt: skip
     heads = (
         "submission", "target", "protocol", "two-way t", "pigeonhole", "Satterthwaite", "Nadeau-Bengio", "McNemar †",
@@ -160,7 +162,7 @@ def render_classes(rows: list[dict[str, Any]]) -> str:
             for one in entry.get("gain", {}).get("secondary", {}).get("by_class", []):
                 mark = "*" if one["p_adjusted"] <= 0.05 else ""
                 found = interval({"value": one["gain"], "low": one["low"], "high": one["high"]}, signed=True)
-                lines.append((row["submission"], row["target"], name, one["class"], found, f"{one['p_adjusted']:.3f}", mark))  # fmt: skip
+                lines.append((row["submission"], row["target"], name, one["class"], found, _p(one["p_adjusted"]), mark))  # fmt: skip
     heads = ("submission", "target", "protocol", "class", "gain in F1", "p", "")
     return f"{table(lines, heads)}\n\nExploratory: p adjusted over the classes by Benjamini-Hochberg; * at most 0.05."
 
@@ -176,7 +178,7 @@ def render_overview(whole: dict[str, Any]) -> str:
         heads = ("track", "target", "rank", "interval", "submission", "two-step macro-F1 %")
         parts.append(f"{table(lines, heads)}\n\nSubmissions that share a rank cannot be told apart.")
     answered = [
-        (one["track"], one["question"], interval(one, signed=True), f"{one['p']:.3f}", one["submissions"],
+        (one["track"], one["question"], interval(one, signed=True), _p(one["p"]), one["submissions"],
          "yes" if one["new_submissions"] else "no")
         for one in whole["general"]
     ]  # fmt: skip

@@ -23,9 +23,9 @@ def demo(
     """
     from benchmark import submission as subs
     from benchmark import track as tracks
-    from benchmark.board.build import build
     from benchmark.campaign import Campaign
     from benchmark.cli.compare import render
+    from benchmark.cli.leaderboard import build_board
     from benchmark.cli.run import execute
     from benchmark.data import card as cards
     from benchmark.data import imports
@@ -49,6 +49,6 @@ def demo(
     execute(campaign, campaign.todo(plan), device, None, 1, "process", "local")
     rows = summary(Results(campaign.ledger, track.name), BASELINE)
     say(render(rows, BASELINE))
-    page = build(campaign.ledger, workspace / "board")
+    page = build_board(campaign.ledger, workspace / "board")
     say("\nThe images are simulated: these figures show that the suite runs, nothing about people.")
     say(f"Page: {page}\nDone in {duration(time.monotonic() - started)}.")

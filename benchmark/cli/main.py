@@ -7,7 +7,20 @@ import sys
 import typer
 
 from benchmark import __version__
-from benchmark.cli import calibrate, compare, data, demo, doctor, image, leaderboard, ledger, reproduce, run, submission
+from benchmark.cli import (
+    calibrate,
+    compare,
+    data,
+    demo,
+    doctor,
+    image,
+    leaderboard,
+    ledger,
+    reproduce,
+    results,
+    run,
+    submission,
+)
 from benchmark.errors import KaryoError
 
 app = typer.Typer(
@@ -24,6 +37,7 @@ app.add_typer(submission.app, name="submission")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(image.app, name="image")
 app.add_typer(leaderboard.app, name="leaderboard")
+app.add_typer(results.app, name="results")
 app.command("plan")(run.plan)
 app.command("run")(run.run)
 app.command("score")(ledger.score)

@@ -33,6 +33,7 @@ def test_table_sentences_and_overview(go: Any) -> None:
 def test_secondary_columns_are_labelled_as_conditional(go: Any) -> None:
     text = go("--secondary")
     assert "McNemar †" in text and "† conditional on one training" in text and "Nadeau-Bengio" in text
+    assert "<0.001" in text and "0.000" not in text, "no p-value is nothing"
 
 
 def test_classes_are_exploratory(go: Any) -> None:
