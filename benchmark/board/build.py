@@ -1,124 +1,176 @@
-"""Building the board: one self-contained page from a ledger that verifies."""
+"""Building the board: a folder of pages, pictures and files from a ledger that verifies, and from nothing else."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-from benchmark import __version__
-from benchmark.board.charts import dumbbell
-from benchmark.board.forest import forest
-from benchmark.board.forest import lines as gains
+from benchmark.board import (
+    changes_page,
+    collect,
+    compare_page,
+    detail,
+    exports,
+    index,
+    method_page,
+    pages,
+    pictures,
+    submission_page,
+)
+from benchmark.board.model import Board, Detail, Tallies
+from benchmark.board.reading import Reading
 from benchmark.errors import InputError, IntegrityError
-from benchmark.files import atomic
-from benchmark.findings import summary
+from benchmark.files import atomic, disk_errors, sha256_file
 from benchmark.ledger import Ledger
-from benchmark.protocol import BASELINE, PROTOCOLS
-from benchmark.results import Results
+from benchmark.memo import Memo
 
-TEMPLATES = Path(__file__).parent / "templates"
+Step = Callable[[int, int | None], None]
+File = tuple[str, bytes]
 
-
-def points(found: dict[str, float] | None, signed: bool = False) -> dict[str, str] | None:
-    """A value and its bounds as text in points, for a table cell."""
-    if found is None:
-        return None
-    form = "{:+.1f}" if signed else "{:.1f}"
-    known = found["low"] == found["low"]
-    return {
-        "value": form.format(100 * found["value"]).replace("-", "\N{MINUS SIGN}"),
-        "bounds": f"{form.format(100 * found['low'])} to {form.format(100 * found['high'])}".replace(
-            "-", "\N{MINUS SIGN}"
-        )
-        if known
-        else "",
-    }
+BUILT = ".built.json"
+"""Lists what the last build wrote, so that the next one removes what is gone and touches nothing else."""
 
 
-def build(ledger: Ledger, folder: Path) -> Path:
-    """Write `index.html` into a folder, and beside it the chart of each track as `<track>.svg` and `.png`.
+def build(
+    ledger: Ledger,
+    folder: Path,
+    *,
+    memo: Memo | None = None,
+    url: str | None = None,
+    step: Step | None = None,
+) -> Path:
+    """Write the board into a folder.
 
     Args:
-        ledger: must verify; every figure is computed again from its predictions.
-        folder: made when absent.
+        ledger: its chain and every file of predictions must be whole; every figure is computed from them.
+        folder: made when absent. Files of an earlier build that this one does not have are removed.
+        memo: remembers figures between builds.
+        url: where the board will be found, for the feed and the metadata.
+        step: told how many submissions are done and how many there are.
 
     Returns:
-        Path of the page.
+        Path of the first page.
 
     Raises:
         IntegrityError: when the ledger does not verify.
-        InputError: when it holds no result.
+        InputError: when it holds no result, or the folder holds something else.
     """
+    verify(ledger)
+    reading = Reading(ledger, memo)
+    board = collect.board(reading)
+    names = list(reading.by_submission)
+
+    def told() -> Iterator[str]:
+        for done, name in enumerate(names):
+            if step:
+                step(done, len(names))
+            yield name
+        if step:
+            step(len(names), len(names))
+
+    details = (detail.detail(reading, board, name) for name in told())
+    tallies = (one for name in names for one in detail.tallies(reading, name))
+    return write(folder, board, details, tallies, url)
+
+
+def verify(ledger: Ledger) -> None:
+    """Refuse a ledger whose chain is broken or whose predictions are not those recorded.
+
+    Raises:
+        IntegrityError: names the line.
+    """
+    hint = "Run: karyobench ledger verify"
     findings = ledger.verify(rescore=False)
     if findings:
-        raise IntegrityError(
-            findings[0].problem,
-            file=ledger.path,
-            field=f"line {findings[0].line}",
-            hint="Run: karyobench ledger verify",
-        )
-    rows = summary(Results(ledger), BASELINE)
-    if not rows:
+        raise IntegrityError(findings[0].problem, file=ledger.path, field=f"line {findings[0].line}", hint=hint)
+    wanted = [
+        (ledger.predictions_path(record["key"]), record["predictions"]["sha256"])
+        for record in ledger.records()
+        if record["status"] == "scored"
+    ]
+    with ThreadPoolExecutor() as pool:
+        for (path, digest), found in zip(wanted, pool.map(_hash, (path for path, _ in wanted)), strict=True):
+            if found != digest:
+                problem = "predictions are missing" if found is None else "predictions are not those of the record"
+                raise IntegrityError(problem, file=path, hint=hint)
+
+
+def _hash(path: Path) -> str | None:
+    return sha256_file(path) if path.is_file() else None
+
+
+def write(
+    folder: Path, board: Board, details: Iterable[Detail], tallies: Iterable[Tallies], url: str | None = None
+) -> Path:
+    """Write every file of a board; the first page last, so that it never links to what is not there yet.
+
+    A file that is as it should be is left alone, and keeps its date.
+
+    Args:
+        folder: made when absent.
+        board: what the pages show.
+        details: of every submission that has a page.
+        tallies: of every submission and track.
+        url: where the board will be found.
+
+    Raises:
+        InputError: when the folder holds something that is no board.
+    """
+    before = _built(folder)
+    written: list[str] = []
+    last: File | None = None
+    for path, content in _files(board, details, tallies, url):
+        written.append(path)
+        if path == "index.html":
+            last = path, content
+        else:
+            _put(folder / path, content)
+    assert last is not None
+    with atomic(folder / BUILT, durable=False) as file:
+        file.write(json.dumps(sorted({*before, *written})).encode())
+    _put(folder / last[0], last[1])
+    for path in sorted(before - set(written)):
+        (folder / path).unlink(missing_ok=True)
+    with atomic(folder / BUILT, durable=False) as file:
+        file.write(json.dumps(sorted(written)).encode())
+    return folder / "index.html"
+
+
+def _files(board: Board, details: Iterable[Detail], tallies: Iterable[Tallies], url: str | None) -> Iterator[File]:
+    yield from pages.assets()
+    yield from chain.from_iterable(submission_page.files(board, one) for one in details)
+    yield from (compare_page.tallies_file(one) for one in tallies)
+    yield from pictures.files(board)
+    yield from exports.files(board, url)
+    yield from method_page.files(board)
+    yield from changes_page.files(board)
+    yield from compare_page.files(board)
+    yield from index.files(board)
+
+
+def _built(folder: Path) -> set[str]:
+    """What an earlier build wrote into the folder."""
+    marker = folder / BUILT
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return set()
+    if not marker.is_file():
         raise InputError(
-            "the ledger holds no result yet", file=ledger.path, hint="Run: karyobench run or karyobench demo"
-        )
-    tracks = sorted({row["track"] for row in rows})
-    sections = [_section(ledger, [row for row in rows if row["track"] == track]) for track in tracks]
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    page = environment.get_template("index.html").render(
-        sections=sections, protocols=PROTOCOLS, baseline=BASELINE, version=__version__, records=len(ledger.records())
-    )
-    for track in tracks:
-        kinds: tuple[Literal["svg", "png"], ...] = ("svg", "png")
-        for kind in kinds:
-            with atomic(folder / f"{track}.{kind}") as file:
-                file.write(dumbbell([row for row in rows if row["track"] == track], kind))
-    path = folder / "index.html"
-    with atomic(path) as file:
-        file.write(page.encode())
-    return path
+            "holds something else than a board", file=folder, field="output",
+            allowed="a new or empty folder, or one that a board was built into",
+        )  # fmt: skip
+    try:
+        names = json.loads(marker.read_text(encoding="utf-8"))
+        return {name for name in names if not Path(name).is_absolute() and ".." not in Path(name).parts}
+    except (ValueError, TypeError) as error:
+        raise InputError("not a list of files", file=marker, hint="Delete the folder and build again") from error
 
 
-def _section(ledger: Ledger, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    newest = [r for r in ledger.records() if r["track"]["digest"] == rows[0]["track_digest"]][-1]
-    names = [name for name in PROTOCOLS if any(name in row["protocols"] for row in rows)]
-    lines = []
-    for row in rows:
-        cells = []
-        for name in names:
-            entry = row["protocols"].get(name, {})
-            cells.append(
-                {
-                    "score": points(entry.get("macro_f1")),
-                    "gain": points(entry.get("gain"), signed=True),
-                    "verdict": entry.get("gain", {}).get("verdict"),
-                    "failed": entry.get("failed", []),
-                }
-            )
-        lines.append(
-            {
-                **row,
-                "cells": cells,
-                "trainings": max((e.get("trainings", 0) for e in row["protocols"].values()), default=0),
-            }
-        )
-    return {
-        "label": rows[0]["track"],
-        "track": ledger.document("tracks", newest["track"]["digest"]),
-        "simulated": any(row["simulated"] for row in rows),
-        "names": names,
-        "rows": lines,
-        "chart": dumbbell(rows).decode(),
-        "forest": forest(rows).decode() if gains(rows) else None,
-        "sentences": [gain["sentence"] for gain in gains(rows)],
-        "device": newest.get("environment", {}).get("device", "not recorded"),
-        "packages": newest["packages"],
-    }
+def _put(path: Path, content: bytes) -> None:
+    with disk_errors(path):
+        if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
+            return
+    with atomic(path, durable=False) as file:
+        file.write(content)

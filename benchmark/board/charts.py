@@ -1,10 +1,13 @@
-"""Pictures of the board: SVG with real text in it, and the same as PNG."""
+"""Dumbbells: macro-F1 of every protocol of a row on one line, with its interval."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-from benchmark.board.picture import save, settings
+from benchmark.board.model import Estimate
+from benchmark.board.picture import FAINT, Kind, both, caption, ladder, settings
+from benchmark.protocol import MAIN
 
 SHADES = {
     "scratch": "#8c8c8c",
@@ -18,50 +21,54 @@ SHADES = {
 MARKS = {"scratch": "o", "imagenet": "s", "two-step": "D", "imagenet-long": "^", "two-step-shuffled": "v"}
 
 
-def dumbbell(rows: list[dict[str, Any]], kind: Literal["svg", "png"] = "svg") -> bytes:
-    """Macro-F1 of each protocol, a line a submission and target, with intervals.
+class Scores(NamedTuple):
+    """The scores of one row by protocol; `heading` names the group of rows that it stands in, empty for none."""
+
+    heading: str
+    label: str
+    arms: Mapping[str, Estimate]
+
+
+def dumbbell(rows: Sequence[Scores], note: str = "") -> dict[Kind, bytes]:
+    """Macro-F1 of each protocol, a line a row, with intervals; a thin line joins those of the study.
 
     Args:
-        rows: from `benchmark.results.summary`.
-        kind: `svg`: one `<svg>` element on no background; `png`: on white, 200 dots an inch.
+        rows: at least one, each with at least one score.
+        note: written below.
 
     Returns:
-        The file's bytes; the same rows give the same bytes.
+        SVG (one element on no background) and PNG (on white, 200 dots an inch); the same rows give the same bytes.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    with rc_context(settings(10)):
-        figure = Figure(figsize=(7.6, 1.1 + 0.62 * len(rows)), layout="constrained")
+    with rc_context(settings(9)):
+        figure = Figure(figsize=(7.6, 4), layout="constrained")
         axes = figure.subplots()
         used: dict[str, Any] = {}
-        for line, row in enumerate(reversed(rows)):
-            arms = [(name, entry["macro_f1"]) for name, entry in row["protocols"].items() if "macro_f1" in entry]
-            values = [100 * found["value"] for _, found in arms]
-            if values:
-                axes.plot([min(values), max(values)], [line, line], color="#b8b8b8", linewidth=1, zorder=1)
-            for number, (name, found) in enumerate(arms):
-                height = line + 0.09 * (number - (len(arms) - 1) / 2)
-                if found["low"] == found["low"]:
-                    axes.plot(
-                        [100 * found["low"], 100 * found["high"]],
-                        [height] * 2,
-                        color=SHADES[name],
-                        linewidth=2,
-                        alpha=0.55,
-                    )
-                point = axes.plot(
-                    [100 * found["value"]], [height], MARKS[name], color=SHADES[name], markersize=7, zorder=3
-                )
-                used[name] = point[0]
-        axes.set_yticks(range(len(rows)), [f"{row['submission']}\n→ {row['target']}" for row in reversed(rows)])
-        axes.set_ylim(-0.6, len(rows) - 0.4)
+        heights = ladder(axes, [(row.heading, row.label) for row in rows], 1.3)
+        for height, row in zip(heights, rows, strict=True):
+            places = {name: height + 0.14 * (number - (len(row.arms) - 1) / 2) for number, name in enumerate(row.arms)}
+            chain = [name for name in MAIN if name in row.arms]
+            axes.plot(
+                [100 * row.arms[name].value for name in chain],
+                [places[name] for name in chain],
+                color="#b8b8b8",
+                linewidth=1,
+                zorder=1,
+            )
+            for name, found in row.arms.items():
+                used[name] = _arm(axes, name, found, places[name])
         axes.set_xlabel("macro-F1, % (line: 95 % interval)")
-        axes.grid(axis="x", color="#dddddd", linewidth=0.6)
+        axes.grid(axis="x", color=FAINT, linewidth=0.6)
         axes.set_axisbelow(True)
-        for side in ("top", "right", "left"):
-            axes.spines[side].set_visible(False)
-        axes.tick_params(axis="y", length=0)
-        if used:
-            figure.legend(used.values(), used.keys(), loc="outside upper center", ncols=len(used), frameon=False)
-        return save(figure, kind)
+        names = [name for name in SHADES if name in used]
+        figure.legend([used[name] for name in names], names, loc="outside upper center", ncols=len(names), frameon=False)  # fmt: skip
+        caption(figure, note)
+        return both(figure)
+
+
+def _arm(axes: Any, name: str, found: Estimate, place: float) -> Any:
+    if found.low is not None and found.high is not None:
+        axes.plot([100 * found.low, 100 * found.high], [place] * 2, color=SHADES[name], linewidth=1.6, alpha=0.5)
+    return axes.plot([100 * found.value], [place], MARKS[name], color=SHADES[name], markersize=5.5, zorder=3)[0]

@@ -1,90 +1,72 @@
-import re
-from html.parser import HTMLParser
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmark.board.build import build, points
-from benchmark.board.charts import dumbbell
+from benchmark.board import build as module
+from benchmark.board.build import BUILT, build, write
 from benchmark.errors import InputError, IntegrityError
 from benchmark.ledger import Ledger
+from benchmark.memo import Memo
+from benchmark.withdrawal import withdraw
+from tests.board import made
 
-NAN = float("nan")
+PAGES = {"index.html", "method.html", "compare.html", "changes.html"}
 
 
-def row(name: str = "net", **protocols: float) -> dict[str, Any]:
-    entries = {
-        key.replace("_", "-"): {
-            "macro_f1": {"value": value, "low": value - 0.02, "high": value + 0.02},
-            "trainings": 1,
-            "failed": [],
-        }
-        for key, value in protocols.items()
-    }
+def files(folder: Path) -> dict[str, bytes]:
     return {
-        "submission": name,
-        "track": "t",
-        "target": "sim-q",
-        "simulated": True,
-        "pinned": True,
-        "protocols": entries,
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != BUILT
     }
 
 
-class Text(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.links: list[str] = []
-
-    def handle_starttag(self, tag: str, attributes: Any) -> None:
-        self.tags.append(tag)
-        self.links += [v for k, v in attributes if k in ("href", "src") and not str(v).startswith("#")]
-
-
-def test_points_show_sign_and_leave_out_what_is_not_known() -> None:
-    assert points({"value": -0.0123, "low": -0.03, "high": 0.01}, signed=True) == {
-        "value": "−1.2",
-        "bounds": "−3.0 to +1.0",
-    }
-    assert points({"value": 0.5, "low": NAN, "high": NAN}) == {"value": "50.0", "bounds": ""}
-    assert points(None) is None
-
-
-def test_the_chart_has_every_protocol_and_name_as_text_and_is_the_same_twice() -> None:
-    rows = [row("first", scratch=0.5, imagenet=0.7, two_step=0.8), row("second", scratch=0.4)]
-    svg = dumbbell(rows).decode()
-    assert svg == dumbbell(rows).decode() and dumbbell(rows, "png") == dumbbell(rows, "png")
-    assert dumbbell(rows, "png").startswith(b"\x89PNG")
-    for text in ("first", "second", "scratch", "imagenet", "two-step", "macro-F1"):
-        assert text in svg
-    assert "imagenet-long" not in svg
-
-
-def test_a_name_that_is_a_script_stays_text() -> None:
-    assert b"<script" not in dumbbell([row("<script>alert(1)</script>", scratch=0.5)])
+def write_made(folder: Path, number: int = 3) -> Path:
+    whole = made.board(number)
+    names = sorted({row.submission for row in whole.rows})
+    return write(folder, whole, [made.detail(whole, name) for name in names], [made.tallies(n, 0.9) for n in names])
 
 
 def test_an_empty_ledger_makes_no_page(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="holds no result yet"):
-        build(Ledger(tmp_path / "ledger"), tmp_path)
+        build(Ledger(tmp_path / "ledger"), tmp_path / "board")
+    assert not (tmp_path / "board").exists()
 
 
-def test_the_page_stands_alone_and_shows_what_the_ledger_holds(scored_ledger: Ledger, tmp_path: Path) -> None:
-    path = build(scored_ledger, tmp_path / "board")
-    page = path.read_text()
-    parser = Text()
-    parser.feed(page)
-    assert (
-        parser.links == []
-        and "script" not in parser.tags
-        and "http" not in re.sub(r"https?://www\.w3\.org\S*|http://purl\S*|http://creative\S*", "", page)
-    )
+def test_the_board_shows_what_the_ledger_holds_and_loads_nothing_else(scored_ledger: Ledger, tmp_path: Path) -> None:
+    steps: list[tuple[int, int | None]] = []
+    path = build(scored_ledger, tmp_path / "board", step=lambda done, total: steps.append((done, total)))
+    found = files(path.parent)
+    assert path.name == "index.html" and found.keys() >= PAGES | {"submissions/tiny-net.html", "board.json"}
+    assert steps == [(0, 1), (1, 1)]
+    page = found["submissions/tiny-net.html"].decode()
     for record in scored_ledger.records():
-        assert f"{100 * record['scores']['macro_f1']:.1f}" in page
-    assert "simulated images" in page and "tiny-net" in page
-    assert {p.name for p in path.parent.iterdir()} == {"index.html", "tiny.svg", "tiny.png"}
+        assert f"{100 * record['scores']['macro_f1']:.1f}" in page and record["key"] in page
+    shown = json.loads(found["board.json"])
+    scores = {row["target"]: row["results"]["scratch"]["macro_f1"]["value"] for row in shown["rows"]}
+    assert scores == {r["dataset"]["name"]: r["scores"]["macro_f1"] for r in scored_ledger.records()}
+    assert {row["stain"] for row in shown["rows"]} == {"Q", "G"}, "the card came along with the records"
+    for name, content in found.items():
+        if name.endswith(".html"):
+            assert b"//cdn" not in content and b'src="http' not in content and b'href="//' not in content, name
+
+
+def test_the_same_ledger_gives_the_same_bytes_with_or_without_memory(scored_ledger: Ledger, tmp_path: Path) -> None:
+    first = files(build(scored_ledger, tmp_path / "a").parent)
+    for name in ("b", "c"):
+        with Memo(tmp_path / "memo") as memo:
+            assert files(build(scored_ledger, tmp_path / name, memo=memo).parent) == first
+
+
+def test_a_withdrawn_submission_keeps_its_page(maker: Any, tmp_path: Path) -> None:
+    maker.fill(name="kept", repeats=1, imagenet=0.6)
+    maker.fill(name="gone", repeats=1, imagenet=0.6)
+    withdraw(maker.ledger, "gone", "a leak was found")
+    found = files(build(maker.ledger, tmp_path / "board").parent)
+    assert "a leak was found" in found["submissions/gone.html"].decode()
+    assert {row["submission"] for row in json.loads(found["board.json"])["rows"]} == {"kept"}
 
 
 def test_a_ledger_that_was_changed_makes_no_page(scored_ledger: Ledger, tmp_path: Path) -> None:
@@ -92,3 +74,76 @@ def test_a_ledger_that_was_changed_makes_no_page(scored_ledger: Ledger, tmp_path
     with pytest.raises(IntegrityError, match="its hash does not fit"):
         build(scored_ledger, tmp_path / "board")
     assert not (tmp_path / "board").exists()
+
+
+@pytest.mark.parametrize(("change", "problem"), [("change", "are not those of the record"), ("remove", "are missing")])
+def test_changed_predictions_are_found_even_when_their_figures_are_remembered(
+    scored_ledger: Ledger, tmp_path: Path, change: str, problem: str
+) -> None:
+    with Memo(tmp_path / "memo") as memo:
+        build(scored_ledger, tmp_path / "board", memo=memo)
+        path = scored_ledger.predictions_path(scored_ledger.records()[0]["key"])
+        if change == "remove":
+            path.unlink()
+        else:
+            path.write_bytes(path.read_bytes()[:-1] + b"x")
+        with pytest.raises(IntegrityError, match=problem):
+            build(scored_ledger, tmp_path / "board", memo=memo)
+
+
+def test_a_second_build_writes_only_what_changed_and_removes_what_is_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "board"
+    write_made(folder, 3)
+    (folder / "notes.txt").write_text("mine")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    write_made(folder, 3)
+    touched = {p.name for p, time in before.items() if p.stat().st_mtime_ns != time}
+    assert touched == {BUILT}
+    write_made(folder, 2)
+    assert not (folder / "submissions" / "net-00002.html").exists() and (folder / "notes.txt").read_text() == "mine"
+    assert sorted(json.loads((folder / BUILT).read_text())) == sorted(files(folder).keys() - {"notes.txt"})
+
+
+def test_a_build_that_was_interrupted_is_completed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_made(tmp_path / "whole")
+    folder, calls = tmp_path / "board", []
+
+    def stops(path: Path, content: bytes) -> None:
+        calls.append(path)
+        if len(calls) == 12:
+            raise KeyboardInterrupt
+        put(path, content)
+
+    put = module._put
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_put", stops)
+        with pytest.raises(KeyboardInterrupt):
+            write_made(folder)
+    assert not (folder / "index.html").exists(), "the first page comes last"
+    write_made(folder)
+    assert files(folder) == files(tmp_path / "whole")
+
+
+def test_a_folder_that_holds_something_else_is_refused_untouched(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(InputError, match="holds something else than a board"):
+        write_made(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("text", ["no json", '{"a": 1', "[1, 2]"])
+def test_a_damaged_list_of_files_is_an_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / BUILT).write_text(text)
+    with pytest.raises(InputError, match="not a list of files"):
+        write_made(tmp_path)
+
+
+def test_a_list_of_files_never_leads_outside(tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("stays")
+    folder = tmp_path / "board"
+    folder.mkdir()
+    (folder / BUILT).write_text(json.dumps(["../victim", str(victim), "old.html"]))
+    (folder / "old.html").write_text("goes")
+    write_made(folder)
+    assert victim.read_text() == "stays" and not (folder / "old.html").exists()
