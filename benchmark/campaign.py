@@ -18,9 +18,10 @@ from benchmark.data.store import Store
 from benchmark.engine import ENGINES
 from benchmark.engine.local import path_costs
 from benchmark.errors import InputError
-from benchmark.ledger import Ledger, Record
+from benchmark.ledger import Ledger
 from benchmark.plan import Plan, Planner, Unit, Weights, waiting
 from benchmark.pretrained import Located, WeightsUnavailable, locate
+from benchmark.records import Record
 from benchmark.runner import Progress, Runner
 from benchmark.sandbox import SANDBOXES
 from benchmark.speed import Speeds

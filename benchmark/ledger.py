@@ -32,18 +32,10 @@ from benchmark.data import manifest as manifests
 from benchmark.data.manifest import CLASSES, Manifest
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, canonical, disk_errors, sha256_file, write_at, write_json
+from benchmark.records import GENESIS, REPRODUCTION, WITHDRAWAL, Reader, Record, chained, lines, record_hash
 from benchmark.scoring import Stored, score
 
-FORMAT = 1
-GENESIS = "0" * 64
-REPRODUCTION = "reproduction"
-"""The `type` of a record of a new training of a unit; a unit's own record has no type."""
-
-WITHDRAWAL = "withdrawal"
-"""The `type` of a record that takes a submission off the board; its units stay where they are."""
-
 CUT_OFF = "the last line was cut off (a crash); the next append removes it"
-Record = dict[str, Any]
 
 
 class Finding(NamedTuple):
@@ -51,17 +43,6 @@ class Finding(NamedTuple):
 
     line: int
     problem: str
-
-
-def record_hash(record: Record) -> str:
-    """Hash of a record without its own hash."""
-    return hashlib.sha256(canonical({k: v for k, v in record.items() if k != "hash"}).encode()).hexdigest()
-
-
-def chained(record: Record, previous: str) -> Record:
-    """A record with its link to the one before it, and its own hash."""
-    whole = {"format": FORMAT, **record, "prev": previous}
-    return {**whole, "hash": record_hash(whole)}
 
 
 def pack(stored: Stored) -> bytes:
@@ -81,6 +62,7 @@ class Ledger:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path = folder / "records.jsonl"
+        self._reader = Reader(self.path)
         self._manifests: dict[tuple[str, str], Manifest] = {}
 
     @contextmanager
@@ -94,29 +76,8 @@ class Ledger:
         finally:
             os.close(handle)
 
-    def _lines(self) -> list[bytes]:
-        """Whole lines only: what follows the last line end was never finished."""
-        if not self.path.is_file():
-            return []
-        return self.path.read_bytes().split(b"\n")[:-1]
-
     def _of_type(self, wanted: str | None) -> list[Record]:
-        found = []
-        for number, line in enumerate(self._lines(), start=1):
-            where = f"line {number}"
-            try:
-                record = json.loads(line)
-            except ValueError as error:
-                hint = "Run: karyobench ledger verify"
-                raise IntegrityError("not a record", file=self.path, field=where, hint=hint) from error
-            if not isinstance(record, dict) or record.get("format") != FORMAT:
-                raise IntegrityError("unknown record format", file=self.path, field=where, allowed=str(FORMAT))
-            if record.get("type") not in (None, REPRODUCTION, WITHDRAWAL):
-                problem, hint = "unknown type of record", "A newer version of this program may know it"
-                raise IntegrityError(problem, file=self.path, field=where, found=record["type"], hint=hint)
-            if record.get("type") == wanted:
-                found.append(record)
-        return found
+        return [record for record in self._reader.records() if record.get("type") == wanted]
 
     def records(self) -> list[Record]:
         """All records of units, oldest first.
@@ -136,8 +97,8 @@ class Ledger:
 
     def head(self) -> str:
         """Hash of the last record, which stands for the whole chain before it."""
-        lines = self._lines()
-        return str(json.loads(lines[-1])["hash"]) if lines else GENESIS
+        records = self._reader.records()
+        return str(records[-1]["hash"]) if records else GENESIS
 
     def by_key(self) -> dict[str, Record]:
         """The newest record of every key."""
@@ -159,8 +120,7 @@ class Ledger:
             InfrastructureError: when the disk is full; the ledger is as before.
         """
         with self._locked():
-            lines = self._lines()
-            known = [json.loads(line) for line in lines]
+            known = self._reader.records()
             scored = {one["key"] for one in known if one.get("status") == "scored"}
             head = known[-1]["hash"] if known else GENESIS
             if after not in (None, head):
@@ -173,7 +133,7 @@ class Ledger:
                     )
                 whole.append(chained(record, whole[-1]["hash"] if whole else head))
             data = "".join(canonical(one) + "\n" for one in whole).encode()
-            write_at(self.path, sum(len(line) + 1 for line in lines), data)
+            write_at(self.path, sum(len(line) + 1 for line in lines(self.path)), data)
         return whole
 
     def predictions_path(self, key: str) -> Path:
@@ -267,7 +227,7 @@ class Ledger:
         raw = self.path.read_bytes() if self.path.is_file() else b""
         if raw and not raw.endswith(b"\n"):
             findings.append(Finding(raw.count(b"\n") + 1, CUT_OFF))
-        for number, line in enumerate(self._lines(), start=1):
+        for number, line in enumerate(lines(self.path), start=1):
             try:
                 record = json.loads(line)
                 if line != canonical(record).encode() or record["hash"] != record_hash(record):

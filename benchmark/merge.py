@@ -25,7 +25,8 @@ from typing import Any, Literal, NamedTuple
 from benchmark import grading, withdrawal
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, digest
-from benchmark.ledger import CUT_OFF, GENESIS, REPRODUCTION, WITHDRAWAL, Ledger, Record, chained
+from benchmark.ledger import CUT_OFF, Ledger
+from benchmark.records import GENESIS, REPRODUCTION, WITHDRAWAL, Record, chained
 
 Keep = Literal["ours"]
 LINKS = ("prev", "hash", "origin")

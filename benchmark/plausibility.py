@@ -31,10 +31,13 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
-from benchmark.ledger import Record
+from benchmark.records import Record
 from benchmark.stats.multiple import holm
+
+Floats = npt.NDArray[np.float64]
 
 LEVEL = 0.001
 LEAST_OTHERS = 8
@@ -124,13 +127,32 @@ def predict(new: Sequence[float], groups: Sequence[Sequence[float]]) -> tuple[fl
     Returns:
         The mean of the groups' means, and a one-sided p-value.
     """
-    means = np.array([np.mean(group) for group in groups])
-    parts = np.array([1 / len(group) for group in groups])
-    count, free = len(means), sum(len(group) - 1 for group in groups)
-    within = sum(float(np.var(group)) * len(group) for group in groups) / max(free, 1)
-    variance = float(means.var(ddof=1)) * (1 + 1 / count) + within * max(0.0, 1 / len(new) - float(parts.mean()))
-    spread = max(math.sqrt(variance), LEAST_SPREAD)
-    return float(means.mean()), float(stats.t.sf((np.mean(new) - means.mean()) / spread, count - 1))
+    return _predict(float(np.mean(new)), len(new), _Groups.of(groups))
+
+
+class _Groups(NamedTuple):
+    """Groups of values, each as its mean, one over its size, and its sum of squares about the mean."""
+
+    means: Floats
+    parts: Floats
+    squares: Floats
+
+    @classmethod
+    def of(cls, groups: Iterable[Sequence[float]]) -> _Groups:
+        found = [(np.mean(group), 1 / len(group), np.var(group) * len(group)) for group in groups]
+        return cls(*np.array(found, dtype=np.float64).reshape(-1, 3).T)
+
+    def without(self, index: int) -> _Groups:
+        return _Groups(*(np.delete(part, index) for part in self))
+
+
+def _predict(mean: float, size: int, groups: _Groups) -> tuple[float, float]:
+    count, free = len(groups.means), round(float((1 / groups.parts - 1).sum()))
+    within = float(groups.squares.sum()) / max(free, 1)
+    variance = float(groups.means.var(ddof=1)) * (1 + 1 / count)
+    variance += within * max(0.0, 1 / size - float(groups.parts.mean()))
+    spread, expected = max(math.sqrt(variance), LEAST_SPREAD), float(groups.means.mean())
+    return expected, float(stats.t.sf((mean - expected) / spread, count - 1))
 
 
 def judge(records: Iterable[Record]) -> dict[str, Judgement]:
@@ -151,13 +173,17 @@ def judge(records: Iterable[Record]) -> dict[str, Judgement]:
     between: dict[tuple[str, ...], Flag] = {}
     within: dict[tuple[str, ...], Flag] = {}
     for members in sets.values():
-        for name, own in members.items():
-            others = [list(them.values()) for other, them in members.items() if other != name]
-            if len(others) >= LEAST_SUBMISSIONS and sum(map(len, others)) >= LEAST_OTHERS:
-                between[tuple(own)] = _tested(list(own.values()), others)
+        groups, trainings = (
+            _Groups.of([list(own.values()) for own in members.values()]),
+            sum(map(len, members.values())),
+        )
+        for number, own in enumerate(members.values()):
+            if len(members) > LEAST_SUBMISSIONS and trainings - len(own) >= LEAST_OTHERS:
+                between[tuple(own)] = _tested(list(own.values()), groups.without(number))
             if len(own) > LEAST_OTHERS:
-                for key, value in own.items():
-                    within[(key,)] = _tested([value], [[v] for sibling, v in own.items() if sibling != key])
+                kin = _Groups.of([[value] for value in own.values()])
+                for index, (key, value) in enumerate(own.items()):
+                    within[(key,)] = _tested([value], kin.without(index))
             judged |= dict.fromkeys(own, Judgement(None))
     for family in (between, within):
         adjusted = holm([flag.p for flag in family.values()]) if family else ()
@@ -168,9 +194,10 @@ def judge(records: Iterable[Record]) -> dict[str, Judgement]:
     return judged
 
 
-def _tested(own: Sequence[float], others: Sequence[Sequence[float]]) -> Flag:
-    expected, p = predict(own, others)
-    return Flag(_score(float(np.mean(own))), _score(expected), p)
+def _tested(own: Sequence[float], others: _Groups) -> Flag:
+    mean = float(np.mean(own))
+    expected, p = _predict(mean, len(own), others)
+    return Flag(_score(mean), _score(expected), p)
 
 
 def flags(records: Iterable[Record]) -> dict[str, Flag]:

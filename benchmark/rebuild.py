@@ -18,10 +18,11 @@ from benchmark.data import card as cards
 from benchmark.data import manifest as manifests
 from benchmark.data.store import Dataset, Store
 from benchmark.errors import InputError
-from benchmark.ledger import Ledger, Record
+from benchmark.ledger import Ledger
 from benchmark.plan import Plan, Unit
 from benchmark.pretrained import WeightsUnavailable, locate
 from benchmark.protocol import LONG, PROTOCOLS
+from benchmark.records import Record
 from benchmark.submission import Spec, Submission, hash_code
 from benchmark.track import Track
 

@@ -29,10 +29,11 @@ import numpy as np
 from benchmark import grading, plausibility
 from benchmark.errors import InputError
 from benchmark.files import digest, disk_errors, write_json
-from benchmark.ledger import REPRODUCTION, Ledger, Record
+from benchmark.ledger import Ledger
 from benchmark.plan import Plan, Unit
 from benchmark.protocol import PROTOCOLS
 from benchmark.rebuild import Rebuilder, Rebuilt
+from benchmark.records import REPRODUCTION, Record
 from benchmark.runner import Progress
 
 SHORTEST = 8

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.errors import InputError
-from benchmark.ledger import Ledger, Record
+from benchmark.ledger import Ledger
 from benchmark.memo import Memo
 from benchmark.protocol import PROTOCOLS
+from benchmark.records import Record
 from benchmark.scoring import by_group
 from benchmark.stats.bootstrap import Interval, score_interval
 from benchmark.stats.generator import Experiment

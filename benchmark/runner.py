@@ -23,10 +23,11 @@ from benchmark.data.store import Prepared, Store
 from benchmark.errors import InfrastructureError, InputError, IntegrityError
 from benchmark.files import digest, disk_errors, sha256_file, write_json
 from benchmark.job import Job, Start
-from benchmark.ledger import Ledger, Record
+from benchmark.ledger import Ledger
 from benchmark.plan import Unit
 from benchmark.pretrained import Located
 from benchmark.provenance import harness, packages
+from benchmark.records import Record
 from benchmark.sandbox import Limits, Outcome, Sandbox
 from benchmark.sandbox.inputs import test_order, workspace_secret, write_inputs
 from benchmark.sandbox.judge import log_tail

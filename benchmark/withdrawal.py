@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.ledger import Ledger, Record
+    from benchmark.ledger import Ledger
+    from benchmark.records import Record
 
 MOST = 500
 """Characters of a reason."""

@@ -9,7 +9,8 @@ import pytest
 
 from benchmark.data.manifest import CLASSES, Entry, Manifest, build
 from benchmark.errors import InfrastructureError, InputError, IntegrityError
-from benchmark.ledger import GENESIS, Ledger
+from benchmark.ledger import Ledger
+from benchmark.records import GENESIS
 from benchmark.scoring import score
 
 
@@ -92,7 +93,7 @@ def test_a_removed_record_breaks_the_chain(ledger: Ledger) -> None:
 def test_a_better_score_with_a_fitting_hash_is_still_found(ledger: Ledger) -> None:
     """Somebody who recomputes the hashes cannot make the predictions fit."""
     from benchmark.files import canonical
-    from benchmark.ledger import record_hash
+    from benchmark.records import record_hash
 
     record = ledger.records()[2]
     record["scores"]["macro_f1"] = 0.999

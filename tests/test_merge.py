@@ -16,9 +16,10 @@ from benchmark.board.published import Published
 from benchmark.cli.results import app
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import canonical
-from benchmark.ledger import Ledger, record_hash
+from benchmark.ledger import Ledger
 from benchmark.merge import entries, merge
 from benchmark.pull import opened
+from benchmark.records import record_hash
 from tests.board import ledgers
 
 

@@ -17,9 +17,10 @@ from benchmark.data import card as cards
 from benchmark.data.store import Store
 from benchmark.errors import InfrastructureError, InputError, IntegrityError
 from benchmark.files import canonical, digest, write_json
-from benchmark.ledger import Ledger, Record, record_hash
+from benchmark.ledger import Ledger
 from benchmark.plan import Unit
 from benchmark.pretrained import Located, WeightsUnavailable
+from benchmark.records import Record, record_hash
 from benchmark.reproduce import Draw, Way, named, reproduce, sample, unfinished
 from benchmark.sandbox import SANDBOXES, Outcome, Sandbox
 from benchmark.submission import Submission, load

@@ -26,8 +26,8 @@ from benchmark.board.model import (
 )
 from benchmark.board.reading import Line, Reading
 from benchmark.data.manifest import CLASSES
-from benchmark.ledger import Record
 from benchmark.protocol import TWO_STEP
+from benchmark.records import Record
 
 MOST_WORST = 12
 

@@ -66,4 +66,5 @@ def to_feed(board: Board, url: str | None) -> bytes:
     for change, ident in zip(shown, reversed(idents), strict=False):
         _entry(feed, change, ident, url)
     ET.indent(feed, " ")
-    return b'<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(feed, encoding="utf-8", xml_declaration=False) + b"\n"  # fmt: skip
+    text: str = ET.tostring(feed, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()

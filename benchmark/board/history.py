@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from benchmark.board.model import Change
 from benchmark.board.reading import Reading
 from benchmark.grading import GRADES
-from benchmark.ledger import Record
 from benchmark.protocol import PROTOCOLS
+from benchmark.records import Record
 from benchmark.withdrawal import version
 
 Version = tuple[str, str, str]

@@ -74,9 +74,11 @@ def save(figure: Any, kind: Kind) -> bytes:
         ground.set_visible(False)
     with _boxes():
         if kind == "png":
-            FigureCanvasAgg(figure).print_png(file, metadata={"Software": None})
+            canvas: Any = FigureCanvasAgg(figure)
+            canvas.print_png(file, metadata={"Software": None})
             return file.getvalue()
-        FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None, "Creator": None})
+        canvas = FigureCanvasSVG(figure)
+        canvas.print_svg(file, metadata={"Date": None, "Creator": None})
     for ground in grounds:
         ground.set_visible(True)
     svg = file.getvalue()

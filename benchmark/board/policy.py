@@ -16,7 +16,7 @@ from benchmark.board.published import Published, wanting
 from benchmark.board.publishing.base import MARKERS
 from benchmark.errors import InputError
 from benchmark.files import digest, sha256_file
-from benchmark.ledger import Record
+from benchmark.records import Record
 
 Level = Literal["error", "warning"]
 

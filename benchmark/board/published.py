@@ -10,7 +10,8 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from benchmark.board.required import Failed, Reproduced, Scored, Withdrawn
-from benchmark.ledger import Ledger, Record
+from benchmark.ledger import Ledger
+from benchmark.records import Record
 
 _MODELS: dict[str, type[BaseModel]] = {
     "scored": Scored, "failed": Failed, "reproduction": Reproduced, "withdrawal": Withdrawn,

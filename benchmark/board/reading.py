@@ -12,9 +12,10 @@ from benchmark.board.model import Badge, GradeName
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import digest
 from benchmark.findings import summary
-from benchmark.ledger import Ledger, Record
+from benchmark.ledger import Ledger
 from benchmark.memo import Memo
 from benchmark.protocol import PROTOCOLS
+from benchmark.records import Record
 from benchmark.results import Arm, Results, Trial
 from benchmark.withdrawal import withdrawn
 

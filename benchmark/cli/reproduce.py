@@ -12,7 +12,8 @@ from benchmark.cli.run import Offline, unit_bar
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.ledger import Ledger, Record
+    from benchmark.ledger import Ledger
+    from benchmark.records import Record
     from benchmark.reproduce import Draw, Way
 
 SOME_FAILED = 1

@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.stats.design import Design
-from benchmark.stats.metrics import macro_f1
 from benchmark.stats.power import minimum_clusters
-from benchmark.stats.pseudo import macro, pseudo_values, tally
+from benchmark.stats.pseudo import Tally, macro, pseudo_values, tally
 from benchmark.stats.twoway import cluster_robust
 
 MINIMUM_GROUPS = 4
@@ -37,9 +36,9 @@ def _draws(groups: int, resamples: int, seed: int) -> npt.NDArray[np.float64]:
 
 def _scores(matrices: npt.NDArray[np.generic], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Mean over trainings of macro-F1 under each weighting: (t, g, c, c) and (r, g) give (r,)."""
-    trainings, groups, classes, _ = matrices.shape
-    flat = np.asarray(matrices, dtype=np.float64).reshape(trainings, groups, classes * classes)
-    scores = [macro_f1((weights @ one).reshape(-1, classes, classes)) for one in flat]
+    counts = tally(matrices)
+    by_training = [Tally(*(weights @ part for part in one)) for one in zip(*counts, strict=True)]
+    scores = [macro(Tally(*(part[:, None] for part in one))) for one in by_training]
     return np.asarray(np.mean(scores, axis=0), dtype=np.float64)
 
 

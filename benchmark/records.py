@@ -1,0 +1,79 @@
+"""One record of the ledger and the file of them: its form, its link to the one before, its reading."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import IntegrityError
+from benchmark.files import canonical
+
+FORMAT = 1
+GENESIS = "0" * 64
+REPRODUCTION = "reproduction"
+"""The `type` of a record of a new training of a unit; a unit's own record has no type."""
+
+WITHDRAWAL = "withdrawal"
+"""The `type` of a record that takes a submission off the board; its units stay where they are."""
+
+Record = dict[str, Any]
+
+
+def record_hash(record: Record) -> str:
+    """Hash of a record without its own hash."""
+    return hashlib.sha256(canonical({k: v for k, v in record.items() if k != "hash"}).encode()).hexdigest()
+
+
+def chained(record: Record, previous: str) -> Record:
+    """A record with its link to the one before it, and its own hash."""
+    whole = {"format": FORMAT, **record, "prev": previous}
+    return {**whole, "hash": record_hash(whole)}
+
+
+def lines(path: Path) -> list[bytes]:
+    """Whole lines only: what follows the last line end was never finished."""
+    return path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
+
+
+class Reader:
+    """Reads a file of records; again only when it has changed.
+
+    Args:
+        path: of the file, which need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._seen: tuple[int, int, int] | None = None
+        self._records: list[Record] = []
+
+    def records(self) -> list[Record]:
+        """All records of all types, oldest first, not to be changed.
+
+        Raises:
+            IntegrityError: for a line that is no record.
+        """
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return []
+        now = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if now != self._seen:
+            self._records = [self._parse(line, f"line {n}") for n, line in enumerate(lines(self.path), start=1)]
+            self._seen = now
+        return self._records
+
+    def _parse(self, line: bytes, where: str) -> Record:
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            hint = "Run: karyobench ledger verify"
+            raise IntegrityError("not a record", file=self.path, field=where, hint=hint) from error
+        if not isinstance(record, dict) or record.get("format") != FORMAT:
+            raise IntegrityError("unknown record format", file=self.path, field=where, allowed=str(FORMAT))
+        if record.get("type") not in (None, REPRODUCTION, WITHDRAWAL):
+            problem, hint = "unknown type of record", "A newer version of this program may know it"
+            raise IntegrityError(problem, file=self.path, field=where, found=record["type"], hint=hint)
+        return record
