@@ -27,7 +27,7 @@ def test_the_wheel_carries_cards_manifests_tracks_templates_and_submissions(tmp_
         "import benchmark, json\n"
         "from benchmark import resources, track, submission\n"
         "from benchmark.data import card, manifest\n"
-        "from benchmark.board.build import TEMPLATES\n"
+        "from benchmark.board.pages.frame import TEMPLATES\n"
         "assert (TEMPLATES / 'index.html').is_file()\n"
         "sizes = {n: len(m.entries) if (m := manifest.shipped(n, card.load(n).group)) else 0 for n in card.names()}\n"
         "print(json.dumps([benchmark.__file__, track.names(), sizes, len(submission.names())]))\n"

@@ -1,5 +1,6 @@
-"""The public page, built from a ledger and nothing else.
+"""The public board, built from a ledger and nothing else.
 
-`build` makes the pages, `charts` the pictures. May import `results`, `ledger`, Jinja2 and
-matplotlib; never torch, datasets or submissions.
+`collect`, `detail` and `history` read the ledger into the data of `model` and `detail_model`; `pages`, `pictures` and
+`exports` make files of those; `build` writes them; `publish` and `publishing` bring them to others; `policy` checks
+what is published. May import `results`, `findings` and `ledger`, Jinja2, matplotlib and pyarrow; never torch.
 """

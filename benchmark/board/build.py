@@ -8,19 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
 
-from benchmark.board import (
-    changes_page,
-    collect,
-    compare_page,
-    detail,
-    exports,
-    index,
-    method_page,
-    pages,
-    pictures,
-    submission_page,
-)
-from benchmark.board.model import Board, Detail, Tallies
+from benchmark.board import collect, detail
+from benchmark.board.detail_model import Detail, Tallies
+from benchmark.board.exports import bundle as exports
+from benchmark.board.model import Board
+from benchmark.board.pages import changes, compare, frame, index, method, submission
+from benchmark.board.pictures import bundle as pictures
 from benchmark.board.reading import Reading
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, disk_errors, sha256_file
@@ -28,8 +21,8 @@ from benchmark.ledger import Ledger
 from benchmark.memo import Memo
 
 Step = Callable[[int, int | None], None]
-File = tuple[str, bytes]
 
+FIRST = "index.html"
 BUILT = ".built.json"
 """Lists what the last build wrote, so that the next one removes what is gone and touches nothing else."""
 
@@ -63,17 +56,16 @@ def build(
     board = collect.board(reading)
     names = list(reading.by_submission)
 
-    def told() -> Iterator[str]:
-        for done, name in enumerate(names):
+    def details() -> Iterator[Detail]:
+        for done, one in enumerate(detail.details(reading, board)):
             if step:
                 step(done, len(names))
-            yield name
+            yield one
         if step:
             step(len(names), len(names))
 
-    details = (detail.detail(reading, board, name) for name in told())
     tallies = (one for name in names for one in detail.tallies(reading, name))
-    return write(folder, board, details, tallies, url)
+    return write(folder, board, details(), tallies, url)
 
 
 def verify(ledger: Ledger) -> None:
@@ -120,35 +112,43 @@ def write(
         InputError: when the folder holds something that is no board.
     """
     before = _built(folder)
-    written: list[str] = []
-    last: File | None = None
-    for path, content in _files(board, details, tallies, url):
-        written.append(path)
-        if path == "index.html":
-            last = path, content
-        else:
-            _put(folder / path, content)
-    assert last is not None
-    with atomic(folder / BUILT, durable=False) as file:
-        file.write(json.dumps(sorted({*before, *written})).encode())
-    _put(folder / last[0], last[1])
-    for path in sorted(before - set(written)):
+    written: set[str] = set()
+    first: bytes | None = None
+    _list(folder, before)
+    try:
+        for path, content in _files(board, details, tallies, url):
+            written.add(path)
+            if path == FIRST:
+                first = content
+            else:
+                _put(folder / path, content)
+    finally:
+        _list(folder, before | written)
+    assert first is not None
+    _put(folder / FIRST, first)
+    for path in sorted(before - written):
         (folder / path).unlink(missing_ok=True)
-    with atomic(folder / BUILT, durable=False) as file:
-        file.write(json.dumps(sorted(written)).encode())
-    return folder / "index.html"
+    _list(folder, written)
+    return folder / FIRST
 
 
-def _files(board: Board, details: Iterable[Detail], tallies: Iterable[Tallies], url: str | None) -> Iterator[File]:
-    yield from pages.assets()
-    yield from chain.from_iterable(submission_page.files(board, one) for one in details)
-    yield from (compare_page.tallies_file(one) for one in tallies)
+def _files(
+    board: Board, details: Iterable[Detail], tallies: Iterable[Tallies], url: str | None
+) -> Iterator[tuple[str, bytes]]:
+    yield from frame.assets()
+    yield from chain.from_iterable(submission.files(board, one) for one in details)
+    yield from (compare.tallies_file(one) for one in tallies)
     yield from pictures.files(board)
     yield from exports.files(board, url)
-    yield from method_page.files(board)
-    yield from changes_page.files(board)
-    yield from compare_page.files(board)
+    yield from method.files(board)
+    yield from changes.files(board)
+    yield from compare.files(board)
     yield from index.files(board)
+
+
+def _list(folder: Path, names: Iterable[str]) -> None:
+    with atomic(folder / BUILT, durable=False) as file:
+        file.write(json.dumps(sorted(names)).encode())
 
 
 def _built(folder: Path) -> set[str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import yaml
 
 from benchmark.board import figures
 from benchmark.board.collect import number, row
-from benchmark.board.figures import Figures
-from benchmark.board.model import (
-    Board,
+from benchmark.board.detail_model import (
     CellLine,
     ClassLine,
     Counts,
@@ -24,6 +23,8 @@ from benchmark.board.model import (
     Version,
     Withdrawal,
 )
+from benchmark.board.figures import Figures
+from benchmark.board.model import Board, Change, Row
 from benchmark.board.reading import Line, Reading
 from benchmark.data.manifest import CLASSES
 from benchmark.protocol import TWO_STEP
@@ -32,25 +33,38 @@ from benchmark.records import Record
 MOST_WORST = 12
 
 
-def detail(reading: Reading, board: Board, submission: str) -> Detail:
+def details(reading: Reading, board: Board) -> Iterator[Detail]:
+    """The pages of all submissions that the ledger holds, in the order of their names."""
+    rows: dict[str, list[Row]] = defaultdict(list)
+    changes: dict[str, list[Change]] = defaultdict(list)
+    for one in board.rows:
+        rows[one.submission].append(one)
+    for change in board.changes:
+        changes[change.submission].append(change)
+    for name in reading.by_submission:
+        yield detail(reading, name, rows[name], changes[name])
+
+
+def detail(reading: Reading, submission: str, rows: Sequence[Row], changes: Sequence[Change]) -> Detail:
     """Everything that the page of a submission shows.
 
     Args:
         reading: of the ledger.
-        board: made from it.
         submission: a name that the ledger holds.
+        rows: of the board, of this submission.
+        changes: likewise.
     """
     lines = reading.by_submission[submission]
     current = reading.current(lines)
     newest = max(current, key=lambda line: str(line.records[-1]["ended"]))
     spec = reading.spec(newest.records[-1])
-    rows = {(one.track, one.target): one for one in board.rows if one.submission == submission}
+    known = {(one.track, one.target): one for one in rows}
     gone = reading.withdrawn.get(submission, {})
     withdrawal = gone.get(newest.trial.model)
     tracks = []
     for label in dict.fromkeys(str(line.summary["track"]) for line in current):
         own = [line for line in current if line.summary["track"] == label]
-        targets = [_target(reading, line, rows.get((label, line.trial.target))) for line in own]
+        targets = [_target(reading, line, known.get((label, line.trial.target))) for line in own]
         tracks.append(TrackDetail(track=label, targets=tuple(targets)))
     return Detail(
         submission=submission,
@@ -65,7 +79,7 @@ def detail(reading: Reading, board: Board, submission: str) -> Detail:
         versions=_versions(lines, newest),
         withdrawal=withdrawal and Withdrawal(date=withdrawal["ended"], reason=withdrawal["reason"]),
         tracks=tuple(tracks),
-        changes=tuple(one for one in board.changes if one.submission == submission),
+        changes=tuple(changes),
     )
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from benchmark.board import policy
-from benchmark.board.published import Published
+from benchmark.board.policy import rules as policy
+from benchmark.board.policy.published import Published
 from benchmark.board.publishing import Place, Plan, Publication
 from benchmark.board.publishing.base import Source
 from benchmark.errors import InputError, IntegrityError

@@ -78,7 +78,7 @@ def compare(
 
 def write(whole: dict[str, Any], folder: Path) -> None:
     """Write the comparison as JSON and, where there is a gain, its forest plot as SVG and PNG."""
-    from benchmark.board.forest import forest, lines
+    from benchmark.board.pictures.forest import forest, lines
     from benchmark.cli.common import finite
     from benchmark.files import atomic, write_json
 

@@ -117,9 +117,9 @@ def check(
 
     Example: karyobench leaderboard check leaderboard
     """
-    from benchmark.board.policy import RULES
-    from benchmark.board.policy import check as check_policy
-    from benchmark.board.published import Published
+    from benchmark.board.policy.published import Published
+    from benchmark.board.policy.rules import RULES
+    from benchmark.board.policy.rules import check as check_policy
     from benchmark.ledger import Ledger
 
     found = check_policy(Published(Ledger(folder / "ledger"), folder, board))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import yaml
 
+from benchmark.board import detail_model as d
 from benchmark.board import model as m
+from benchmark.board.pictures import bundle
 from benchmark.data.manifest import CLASSES
 from benchmark.protocol import PROTOCOLS
 
@@ -110,6 +113,14 @@ def board(number: int = 12, simulated: bool = True) -> m.Board:
     )  # fmt: skip
 
 
+def blank(whole: m.Board) -> Iterator[tuple[str, bytes]]:
+    """The pictures of a board by their names, blank."""
+    dot = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc\xf8\xff\xff?\0\5\xfe\2\xfe\r\xefF\xb8\0\0\0\0IEND\xaeB`\x82"
+    for path, _ in bundle.drawings(whole):
+        yield f"{path}.png", dot
+        yield f"{path}.svg", b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+
+
 def changes(number: int) -> tuple[m.Change, ...]:
     """Entries of every kind, newest first."""
     kinds: tuple[m.ChangeKind, ...] = ("entered", "extended", "replaced", "reproduced", "withdrawn")
@@ -120,7 +131,7 @@ def changes(number: int) -> tuple[m.Change, ...]:
     return tuple(sorted(found, key=lambda one: one.date, reverse=True))
 
 
-def detail(whole: m.Board, name: str, withdrawn: bool = False) -> m.Detail:
+def detail(whole: m.Board, name: str, withdrawn: bool = False) -> d.Detail:
     """The page of one submission of a made-up board."""
     rows = [one for one in whole.rows if one.submission == name]
     random_ = np.random.default_rng([*name.encode()])
@@ -131,40 +142,40 @@ def detail(whole: m.Board, name: str, withdrawn: bool = False) -> m.Detail:
             arms = [arm for arm, result in one.results.items() if result.macro_f1]
             matrix = np.diag(random_.integers(20, 40, 24)) + random_.integers(0, 2, (24, 24))
             targets.append(
-                m.TargetDetail(
+                d.TargetDetail(
                     row=one, confusion={arm: tuple(map(tuple, matrix.tolist())) for arm in arms},
                     by_class=tuple(
-                        m.ClassLine(name=c, f1={arm: one.results[arm].f1[k] for arm in arms}, gain=0.01 * (k % 5 - 2),
+                        d.ClassLine(name=c, f1={arm: one.results[arm].f1[k] for arm in arms}, gain=0.01 * (k % 5 - 2),
                                     low=0.01 * (k % 5 - 3), high=0.01 * (k % 5 - 1), p=0.01 + 0.04 * k)
                         for k, c in enumerate(CLASSES)
                     ),
                     worst=tuple(
-                        m.CellLine(group=f"{k:03d}", images=46, accuracy=dict.fromkeys(arms, 0.6 + 0.02 * k), confusions=("8→X ×3", "21→22 ×2"))
+                        d.CellLine(group=f"{k:03d}", images=46, accuracy=dict.fromkeys(arms, 0.6 + 0.02 * k), confusions=("8→X ×3", "21→22 ×2"))
                         for k in range(12)
                     ),
                     curves=tuple(
-                        m.Curve(target=one.target, protocol=arm, fold=fold, repeat=0, macro_f1=tuple(0.9 - 0.8 / (e + 1) for e in range(10)),
+                        d.Curve(target=one.target, protocol=arm, fold=fold, repeat=0, macro_f1=tuple(0.9 - 0.8 / (e + 1) for e in range(10)),
                                 loss=tuple(4 / (e + 1) for e in range(10)))
                         for arm in arms for fold in range(5)
                     ),
                     records=tuple(record(one, arm, fold) for arm in arms for fold in range(5)),
                 )
             )  # fmt: skip
-        tracks.append(m.TrackDetail(track=label, targets=tuple(targets)))
+        tracks.append(d.TrackDetail(track=label, targets=tuple(targets)))
     spec = {"name": name, "title": rows[0].title, "model": {"timm": "resnet18"}}
-    return m.Detail(
+    return d.Detail(
         submission=name, title=rows[0].title, family=rows[0].family, paper="https://arxiv.org/abs/1905.11946", license="Apache-2.0",
         note=f"A note with {SCRIPT}", parameters=rows[0].parameters, spec=spec, yaml=yaml.safe_dump(spec),
-        versions=(m.Version(model="b" * 64, code=None, weights=("c" * 64,), document="d" * 64, first=_day(1), last=_day(9), records=40, current=True),
-                  m.Version(model="e" * 64, code="f" * 64, weights=(), document="d" * 64, first=_day(0), last=_day(1), records=4, current=False)),
-        withdrawal=m.Withdrawal(date=_day(20), reason=f"Wrong weights {SCRIPT}") if withdrawn else None,
+        versions=(d.Version(model="b" * 64, code=None, weights=("c" * 64,), document="d" * 64, first=_day(1), last=_day(9), records=40, current=True),
+                  d.Version(model="e" * 64, code="f" * 64, weights=(), document="d" * 64, first=_day(0), last=_day(1), records=4, current=False)),
+        withdrawal=d.Withdrawal(date=_day(20), reason=f"Wrong weights {SCRIPT}") if withdrawn else None,
         tracks=tuple(tracks), changes=tuple(c for c in whole.changes if c.submission == name),
     )  # fmt: skip
 
 
-def record(one: m.Row, arm: str, fold: int) -> m.RecordLine:
+def record(one: m.Row, arm: str, fold: int) -> d.RecordLine:
     """One line of the table of records."""
-    return m.RecordLine(
+    return d.RecordLine(
         key=(arm + str(fold)).encode().hex().rjust(32, "0")[-32:], hash="9" * 64, target=one.target, protocol=arm, chain=("ImageNet", one.target),
         fold=fold, repeat=0, status="failed" if fold == 4 and arm == "scratch" else "scored",
         macro_f1=None if fold == 4 and arm == "scratch" else 0.9, failure="nan" if fold == 4 and arm == "scratch" else None,
@@ -174,7 +185,7 @@ def record(one: m.Row, arm: str, fold: int) -> m.RecordLine:
     )  # fmt: skip
 
 
-def tallies(name: str, skill: float, repeats: int = 2, folds: tuple[int, ...] = (3, 3, 3, 3, 4)) -> m.Tallies:
+def tallies(name: str, skill: float, repeats: int = 2, folds: tuple[int, ...] = (3, 3, 3, 3, 4)) -> d.Tallies:
     """Counts of a classifier that is right so often; different names err on different images."""
     groups, counts = sum(folds), []
     chance = np.random.default_rng([*name.encode()])
@@ -189,7 +200,7 @@ def tallies(name: str, skill: float, repeats: int = 2, folds: tuple[int, ...] = 
                         for _ in range(int(true[g, k] - hits[r, g, k])):
                             claimed[r, g, chance.integers(0, 24)] += 1
             counts.append(
-                m.Counts(target=target, protocol=arm, folds=folds, repeats=tuple(range(repeats)), groups=groups,
+                d.Counts(target=target, protocol=arm, folds=folds, repeats=tuple(range(repeats)), groups=groups,
                          hits=tuple(hits.ravel().tolist()), claimed=tuple(claimed.ravel().tolist()), true=tuple(true.ravel().tolist()))
             )  # fmt: skip
-    return m.Tallies(submission=name, track="pocket", manifests=dict.fromkeys(TARGETS, "0" * 64), counts=tuple(counts))
+    return d.Tallies(submission=name, track="pocket", manifests=dict.fromkeys(TARGETS, "0" * 64), counts=tuple(counts))

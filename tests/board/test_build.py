@@ -15,6 +15,13 @@ from tests.board import made
 PAGES = {"index.html", "method.html", "compare.html", "changes.html"}
 
 
+@pytest.fixture(autouse=True)
+def _quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures are named and not drawn, which takes a second each; `tests/board/pictures` draws them."""
+    if "scored_ledger" not in request.fixturenames:
+        monkeypatch.setattr(module.pictures, "files", made.blank)
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from benchmark.board.collect import board
-from benchmark.board.detail import detail, tallies
-from benchmark.board.model import Detail
+from benchmark.board.detail import details, tallies
+from benchmark.board.detail_model import Detail
 from benchmark.board.reading import Reading
 from benchmark.results import Results
 from benchmark.stats.metrics import confusion
@@ -15,7 +15,7 @@ from benchmark.withdrawal import withdraw
 
 def told(maker: Any, name: str = "net") -> Detail:
     reading = Reading(maker.ledger)
-    return detail(reading, board(reading), name)
+    return next(one for one in details(reading, board(reading)) if one.submission == name)
 
 
 def test_confusions_are_summed_over_repeats_and_classes_carry_their_gains(maker: Any) -> None:

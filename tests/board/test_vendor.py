@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 
-from benchmark.board.pages import STATIC
+from benchmark.board.pages.frame import STATIC
 
 VENDOR = STATIC / "vendor"
 FACTS = json.loads((VENDOR / "vendor.json").read_text())

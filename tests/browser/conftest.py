@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from benchmark.board import build, index, pages
+from benchmark.board import build
 from benchmark.board import model as m
+from benchmark.board.pages import frame, index
 from tests.board import made
 
 CHROMIUM = os.environ.get("KARYOBENCH_CHROMIUM", "/usr/bin/chromium")
@@ -107,14 +108,16 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 def _write(folder: Path, board: m.Board, whole: bool) -> None:
     if not whole:
-        for path, content in (*pages.assets(), *index.files(board)):
+        for path, content in (*frame.assets(), *index.files(board)):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
         return
     names = list(dict.fromkeys(row.submission for row in board.rows))[:12]
     details = [made.detail(board, name, withdrawn=name == "net-00003") for name in names]
     tallies = [made.tallies(name, 0.9 - 0.02 * k) for k, name in enumerate(names)]
-    build.write(folder, board, details, tallies)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(build.pictures, "files", made.blank)
+        build.write(folder, board, details, tallies)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.board.index import ordered
+from benchmark.board.pages.index import ordered
 from benchmark.protocol import TWO_STEP
 from benchmark.wording import points
 from tests.board import made

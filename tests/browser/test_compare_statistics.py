@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmark.board import model as m
-from benchmark.board.compare_page import tallies_file
-from benchmark.board.pages import STATIC
+from benchmark.board import detail_model as d
+from benchmark.board.pages.compare import tallies_file
+from benchmark.board.pages.frame import STATIC
 from benchmark.stats import secondary, verdict
 from benchmark.stats.design import Design
 from benchmark.stats.pseudo import Tally, macro, pseudo_values
@@ -63,7 +63,7 @@ CASES = {
 }
 
 
-def tallies(name: str, case: Case, skill: float, manifest: str = "0", **changed: Any) -> m.Tallies:
+def tallies(name: str, case: Case, skill: float, manifest: str = "0", **changed: Any) -> d.Tallies:
     """Counts of one made-up classifier."""
     random = np.random.default_rng([*name.encode()])
     true = np.random.default_rng([1, *case.folds]).integers(1, 4, (sum(case.folds), 24))
@@ -73,15 +73,15 @@ def tallies(name: str, case: Case, skill: float, manifest: str = "0", **changed:
     claimed = hits.copy()
     for place in np.argwhere(true - hits > 0):
         np.add.at(claimed[tuple(place[:2])], random.integers(0, 24, (true - hits)[tuple(place)]), 1)
-    counts = m.Counts(
+    counts = d.Counts(
         target="cir-g", protocol="two-step", folds=case.folds, fold_numbers=tuple(range(len(case.folds))),
         repeats=tuple(range(case.repeats)), groups=len(true), hits=tuple(hits.ravel().tolist()),
         claimed=tuple(claimed.ravel().tolist()), true=tuple(true.ravel().tolist()),
     ).model_copy(update=changed)  # fmt: skip
-    return m.Tallies(submission=name, track="pocket", manifests={"cir-g": manifest}, counts=(counts,))
+    return d.Tallies(submission=name, track="pocket", manifests={"cir-g": manifest}, counts=(counts,))
 
 
-def arm(found: m.Tallies) -> Tally:
+def arm(found: d.Tallies) -> Tally:
     """The same for `benchmark.stats`."""
     (one,) = found.counts
     shape = (len(one.repeats), one.groups, 24)
@@ -89,7 +89,7 @@ def arm(found: m.Tallies) -> Tally:
     return Tally(hits, claimed, np.broadcast_to(np.array(one.true, dtype=float).reshape(shape[1:]), shape).copy())
 
 
-def pair(case: Case) -> tuple[m.Tallies, m.Tallies]:
+def pair(case: Case) -> tuple[d.Tallies, d.Tallies]:
     return tallies("first", case, case.skills[0]), tallies("second", case, case.skills[1])
 
 
@@ -112,7 +112,7 @@ def tab_of_statistics(browser: Any) -> Iterator[Any]:
 def statistics(tab_of_statistics: Any) -> Run:
     """Compares two `Tallies` in the browser."""
 
-    def run(first: m.Tallies, second: m.Tallies, **how: Any) -> dict[str, Any]:
+    def run(first: d.Tallies, second: d.Tallies, **how: Any) -> dict[str, Any]:
         for found in (first, second):
             tab_of_statistics.evaluate(tallies_file(found)[1].decode())
         names = [first.submission, second.submission]

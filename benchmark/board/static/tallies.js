@@ -1,6 +1,6 @@
 /*
  * From the files in data/tallies to two arms that were tested on the same images.
- * Written by benchmark/board/compare_page.py; mistakes are rare, so that files hold only where they are.
+ * Written by benchmark/board/pages/compare.py; mistakes are rare, so that files hold only where they are.
  */
 const Tallies = (() => {
   'use strict';
