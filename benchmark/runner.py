@@ -285,7 +285,7 @@ class Runner:
                 "manifest": manifest.digest,
                 "group": manifest.group_by,
                 "card": digest(card),
-            },
+            },  # fmt: skip
             "fold": unit.fold,
             "repeat": unit.repeat,
             "seed": unit.seed,

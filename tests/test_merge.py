@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmark import merge as merging
-from benchmark.board.policy import check
-from benchmark.board.published import Published
+from benchmark.board.policy.published import Published
+from benchmark.board.policy.rules import check
 from benchmark.cli.results import app
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import canonical

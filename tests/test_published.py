@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.board.policy import RULES, check
-from benchmark.board.published import Published
+from benchmark.board.policy.published import Published
+from benchmark.board.policy.rules import RULES, check
 from benchmark.ledger import Ledger
 
 FOLDER = Path(__file__).parents[1] / "leaderboard"
