@@ -263,6 +263,7 @@ class Runner:
         submission, prepared = self.submissions[unit.submission], self.prepared(unit.dataset)
         manifest, card = prepared.manifest, prepared.card.model_dump(mode="json")
         spec = submission.spec.model_dump(mode="json")
+        dataset = {"name": unit.dataset, "manifest": manifest.digest, "group": manifest.group_by}
         self.ledger.put_manifest(manifest)
         self.ledger.put_document("cards", digest(card), card)
         self.ledger.put_document("tracks", self.track.digest, self.track.model_dump(mode="json"))
@@ -280,12 +281,7 @@ class Runner:
             },
             "weights": unit.weights,
             "track": {"name": self.track.name, "digest": self.track.digest, "simulated": self.track.simulated},
-            "dataset": {
-                "name": unit.dataset,
-                "manifest": manifest.digest,
-                "group": manifest.group_by,
-                "card": digest(card),
-            },  # fmt: skip
+            "dataset": {**dataset, "card": digest(card)},
             "fold": unit.fold,
             "repeat": unit.repeat,
             "seed": unit.seed,
