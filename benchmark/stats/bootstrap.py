@@ -7,6 +7,7 @@ chromosomes under the trainings at hand. It does not speak of other trainings, a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,9 +30,12 @@ class Interval(NamedTuple):
     high: float
 
 
+@lru_cache(maxsize=8)
 def _draws(groups: int, resamples: int, seed: int) -> npt.NDArray[np.float64]:
     random = np.random.default_rng(seed)
-    return random.multinomial(groups, np.full(groups, 1.0 / groups), size=resamples).astype(np.float64)
+    drawn = random.multinomial(groups, np.full(groups, 1.0 / groups), size=resamples).astype(np.float64)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def _scores(matrices: npt.NDArray[np.generic], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
