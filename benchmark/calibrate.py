@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -21,8 +22,8 @@ from benchmark.stats.design import Design
 from benchmark.stats.generator import Experiment
 from benchmark.stats.verdict import needs
 
-VERSION = 1
-"""Raised when the generator or a procedure changes, so that old lines are not taken for new ones."""
+VERSION = {"null": 1, "margin": 1, "wide": 1, "point": 2, "swaps": 1}
+"""Raised when the generator, a procedure or what is counted changes, so that old lines are not taken for new ones."""
 
 LEAST = 100
 
@@ -38,7 +39,7 @@ class Task(NamedTuple):
     @property
     def name(self) -> str:
         """Identifies its line."""
-        return f"{VERSION}|{self.condition.label}|{self.scenario}|{self.replicates}|{self.seed}"
+        return f"{VERSION[self.scenario]}|{self.condition.label}|{self.scenario}|{self.replicates}|{self.seed}"
 
 
 class Real(NamedTuple):
@@ -56,7 +57,7 @@ class Real(NamedTuple):
         from benchmark.files import digest
 
         content = digest([part.tolist() for part in self.experiment])
-        return f"{VERSION}|{self.label}|swaps|{self.replicates}|{self.seed}|{content[:16]}"
+        return f"{VERSION['swaps']}|{self.label}|swaps|{self.replicates}|{self.seed}|{content[:16]}"
 
 
 def _work(task: Task | Real) -> list[Rate]:
@@ -83,14 +84,19 @@ def _label(task: Task | Real) -> dict[str, Any]:
 
 
 def tasks(conditions: Sequence[Condition], replicates: int, seed: int) -> list[Task]:
-    """Every scenario of every condition.
+    """Every scenario of every condition; power, which need not be known as well, from a third of the replicates.
 
     Raises:
         InputError: for too few replicates.
     """
     if replicates < LEAST:
         raise InputError("too few replicates", field="--replicates", found=replicates, allowed=f"{LEAST} or more")
-    return [Task(one, scenario, replicates, seed) for scenario in calibration.SCENARIOS for one in conditions]
+    power = max(LEAST, replicates // 3)
+    return [
+        Task(one, scenario, power if scenario == "point" else replicates, seed)
+        for scenario in calibration.SCENARIOS
+        for one in conditions
+    ]
 
 
 def done(folder: Path) -> dict[str, dict[str, Any]]:
@@ -133,7 +139,9 @@ def run(
     if step:
         step(finished, len(work))
     with (
-        ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), initializer=_begin) as pool,
+        ProcessPoolExecutor(
+            jobs, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(os.getpid(),)
+        ) as pool,
         (folder / "rates.jsonl").open("a") as log,
     ):
         running = {pool.submit(_work, task): task for task in missing}
@@ -153,11 +161,13 @@ def run(
     return [known[task.name] for task in work]
 
 
-def _begin() -> None:
-    """One thread a process, and an end with the harness: a pool's workers would wait for it for ever."""
+def _begin(harness: int) -> None:
+    """One thread a process, and an end with the harness: a pool's workers would go on without it for ever."""
     from threadpoolctl import threadpool_limits
 
     die_with_parent()
+    if os.getppid() != harness:  # killed while this process was still importing
+        os._exit(1)
     threadpool_limits(1)
 
 
@@ -205,7 +215,7 @@ def from_ledger(path: Path, replicates: int, seed: int) -> list[Real]:
 
 def report(lines: Sequence[dict[str, Any]], folder: Path) -> str:
     """Write `calibration.md`, `.svg` and `.png`, and return the text of the first."""
-    from benchmark.board.calibration import figure, markdown
+    from benchmark.board.pictures.calibration import figure, markdown
 
     text = markdown(lines)
     with atomic(folder / "calibration.md") as file:

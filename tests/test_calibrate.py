@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -42,6 +44,11 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
         calibrate.done(tmp_path)
 
 
+def test_power_takes_a_third_of_the_replicates() -> None:
+    found = {task.scenario: task.replicates for task in calibrate.tasks([SMALL], 1500, 0)}
+    assert found == {"null": 1500, "margin": 1500, "wide": 1500, "point": 500}
+
+
 def test_too_few_replicates_are_refused() -> None:
     with pytest.raises(InputError, match="found 10; allowed: 100 or more"):
         calibrate.tasks([SMALL], 10, 0)
@@ -69,7 +76,7 @@ def test_real_predictions_are_taken_where_they_carry_a_verdict(maker: Any, tmp_p
 def test_a_report_is_a_table_and_a_figure(tmp_path: Path) -> None:
     lines = calibrate.run(calibrate.tasks([SMALL], 100, 0), tmp_path, 1)
     text = calibrate.report(lines, tmp_path)
-    assert "| 16 groups, 5 folds × 2, mild" in text and "McNemar" in text and "one point found" in text
+    assert "| 16 groups, 5 folds × 2, mild" in text and text.count("McNemar") == 2 and "one point found" in text
     rate = next(one for one in json.loads(json.dumps(lines))[0]["rates"] if one["procedure"] == "ours")
     assert f"{100 * rate['rate']:.1f} ({100 * rate['low']:.1f}-{100 * rate['high']:.1f})" in text
     assert (tmp_path / "calibration.md").read_text() == text
@@ -77,7 +84,17 @@ def test_a_report_is_a_table_and_a_figure(tmp_path: Path) -> None:
     assert (tmp_path / "calibration.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_workers_end_with_a_killed_harness(tmp_path: Path) -> None:
+def state(pid: str) -> tuple[str, int]:
+    """State letter of a process and the hundredths of a second that it computed; Z where there is none."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return "Z", 0
+    return fields[0], int(fields[11])
+
+
+@pytest.mark.parametrize("computed", [0, 100], ids=["starting", "working"])
+def test_workers_end_with_a_killed_harness(tmp_path: Path, computed: int) -> None:
     code = (
         "from pathlib import Path\nfrom benchmark import calibrate\nfrom benchmark.stats.calibration import Condition\n"
         "if __name__ == '__main__':\n"
@@ -90,16 +107,18 @@ def test_workers_end_with_a_killed_harness(tmp_path: Path) -> None:
     assert harness.stdout is not None and harness.stdout.readline() == b"0\n"
     children = Path(f"/proc/{harness.pid}/task/{harness.pid}/children")
     workers: list[str] = []
-    for _ in range(200):
+    for _ in range(6000):
         workers = [p for p in children.read_text().split() if b"spawn_main" in Path(f"/proc/{p}/cmdline").read_bytes()]
-        if workers and float(Path(f"/proc/{workers[0]}/stat").read_text().split()[13]) > 100:
+        if workers and state(workers[0])[1] >= computed:
             break
-        time.sleep(0.1)
+        time.sleep(0.01)
     harness.kill()
     harness.wait()
     assert workers
-    for _ in range(100):
-        if not any(Path(f"/proc/{worker}").exists() for worker in workers):
+    for _ in range(300):
+        if all(state(worker)[0] == "Z" for worker in workers):
             return
         time.sleep(0.1)
+    for worker in workers:
+        os.kill(int(worker), signal.SIGKILL)
     pytest.fail("a worker outlived its harness")

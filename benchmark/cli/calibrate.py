@@ -14,7 +14,9 @@ def calibrate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for rates.jsonl, table and figure.")] = Path(
         "calibration"
     ),
-    replicates: Annotated[int, typer.Option(help="Experiments for every condition and scenario.")] = 1500,
+    replicates: Annotated[
+        int, typer.Option(help="Experiments for every condition and scenario; a third for power.")
+    ] = 1500,
     jobs: Annotated[int | None, typer.Option(min=1, help="Processes. Default: one a processor.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything.")] = 0,
     ledger: Annotated[

@@ -142,3 +142,11 @@ PROCEDURES: dict[str, Callable[[Sample], float]] = {
     "group bootstrap": group_bootstrap,
 }
 """What is calibrated, ours first."""
+
+
+def favours(name: str, sample: Sample) -> bool:
+    """Whether a procedure's difference is in favour of the arm: McNemar's is that of the first training."""
+    if name == "McNemar":
+        found = sample.experiment
+        return int((found.arm[0] == found.truth).sum()) > int((found.baseline[0] == found.truth).sum())
+    return sample.contrast.gain > 0

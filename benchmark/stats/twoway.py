@@ -30,8 +30,8 @@ FLOOR = 0.75
 
 Where neither trainings nor groups matter, sums of trainings plus groups minus cells estimates the
 variance of independent cells, and with 10 trainings of 16 groups may by chance come out near zero or
-below. A floor is needed; the calibration chose it: with 1/2 the test errs up to 7.4 % of the time at
-a nominal 5 %, with 1 it is too careful (2.8 %), with 3/4 it errs 4 to 6.2 %.
+below. A floor is needed; the calibration chose it: over its conditions that carry a verdict the test errs up
+to 7.5 % of the time at a nominal 5 % with 1/2, as little as 2.9 % with 1, and 3.9 to 6.6 % with 3/4.
 """
 
 

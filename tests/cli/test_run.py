@@ -7,7 +7,7 @@ import yaml
 from typer.testing import CliRunner
 
 from benchmark.cli.main import app
-from benchmark.errors import InputError
+from benchmark.errors import InfrastructureError, InputError
 from benchmark.submission import Submission
 from benchmark.track import Track
 
@@ -59,6 +59,15 @@ def test_from_plan_to_table(go: Any) -> None:
 def test_what_cannot_run_is_said_and_is_never_run_from_scratch_instead(go: Any) -> None:
     with pytest.raises(InputError, match="nothing could be run"):
         go("run", "-p", "imagenet")
+
+
+def test_without_docker_the_sealed_container_says_how_to_get_it_and_nothing_is_recorded(
+    go: Any, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+    with pytest.raises(InfrastructureError, match=r"no docker daemon answers\. Install docker and start it"):
+        go("run", "-p", "scratch", "--sandbox", "docker")
+    assert not (workspace / "ledger" / "records.jsonl").exists()
 
 
 @pytest.mark.parametrize(("command", "options", "message"), [

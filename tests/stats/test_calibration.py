@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmark.stats import pigeonhole
 from benchmark.stats.calibration import (
     CONDITIONS,
-    SCENARIOS,
+    STRENGTHS,
     Condition,
     effect_for,
     rate,
@@ -13,8 +14,8 @@ from benchmark.stats.calibration import (
     true_gain,
 )
 from benchmark.stats.design import Design
-from benchmark.stats.generator import STRONG, simulate
-from benchmark.stats.procedures import PROCEDURES
+from benchmark.stats.generator import STRONG, Experiment, simulate
+from benchmark.stats.procedures import PROCEDURES, Sample, favours
 
 SMALL = Condition("mild", 16, 5, 2)
 
@@ -60,12 +61,31 @@ def test_the_wide_margin_is_the_true_gain() -> None:
     assert true_gain(SMALL, logit, 0)[0] == pytest.approx(margin) and margin > 0.01
 
 
-def test_every_procedure_is_measured_without_a_gain_and_ours_elsewhere() -> None:
+def test_every_procedure_is_measured_for_errors_and_power_and_ours_for_equivalence() -> None:
     steps: list[None] = []
     assert [one.procedure for one in run(SMALL, "null", 3, step=lambda: steps.append(None))] == list(PROCEDURES)
     assert len(steps) == 3
-    for scenario in SCENARIOS[1:]:
+    assert [one.procedure for one in run(SMALL, "point", 2)] == list(PROCEDURES)
+    for scenario in ("margin", "wide"):
         assert [one.procedure for one in run(SMALL, scenario, 2)] == ["ours"]
+
+
+def test_a_gain_found_in_the_wrong_direction_is_no_power() -> None:
+    one = simulate(np.random.default_rng(5), 2, SMALL.blocks, STRENGTHS["mild"], -3.0)
+    draws = pigeonhole.draw(SMALL.design, 99, 0)
+    turned = Experiment(one.truth, one.group, one.baseline, one.arm)
+    worse, better = (Sample(found, SMALL.design, draws) for found in (one, turned))
+    for name, test in PROCEDURES.items():
+        assert test(worse) <= 0.05 and test(better) <= 0.05, name
+        assert favours(name, better) and not favours(name, worse), name
+
+
+def test_mcnemar_points_where_its_own_training_does() -> None:
+    one, design = simulate(np.random.default_rng(6), 4, SMALL.blocks, STRENGTHS["mild"], 3.0), SMALL.design.at(4)
+    first, second = one.arm.copy(), one.baseline.copy()
+    first[0], second[0] = one.baseline[0], one.arm[0]
+    sample = Sample(Experiment(one.truth, one.group, first, second), design, pigeonhole.draw(design, 9, 0))
+    assert favours("ours", sample) and not favours("McNemar", sample), "it looks at the first training alone"
 
 
 @pytest.mark.slow
@@ -74,6 +94,14 @@ def test_ours_holds_its_level_where_mcnemar_does_not() -> None:
     found = {one.procedure: one for one in run(Condition("strong", 65, 5, 2), "null", 400)}
     assert 0.02 <= found["ours"].rate <= 0.085, "within four standard errors of 5 %"
     assert found["McNemar"].low > 0.15 and found["image bootstrap"].low > 0.15
+
+
+@pytest.mark.slow
+def test_ours_holds_its_level_at_the_edge_of_what_gets_a_verdict() -> None:
+    """Six trainings of six groups, the fewest: 400 nulls with strong effects."""
+    edge = Condition("strong", 6, 1, 6)
+    assert not edge.withheld and Condition("strong", 5, 1, 6).withheld and Condition("strong", 6, 1, 5).withheld
+    assert run(edge, "null", 400)[0].rate <= 0.085, "within three standard errors of 5 %"
 
 
 @pytest.mark.slow

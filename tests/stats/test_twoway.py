@@ -216,6 +216,22 @@ def test_without_spread_there_is_no_evidence_but_for_arms_that_are_alike() -> No
     assert Estimate(0.1, 1e-9, 5).spread and Estimate(0.1, 1e-9, 5).p() < 1e-6
 
 
+@pytest.mark.parametrize(("trainings", "groups", "most"), [(6, 6, 9.5), (10, 16, 7.8)])
+@pytest.mark.parametrize("spreads", [(0, 0), (1, 0), (0, 1), (1, 1)])
+def test_normal_effects_are_claimed_to_be_a_gain_about_as_often_as_the_level(
+    trainings: int, groups: int, most: float, spreads: tuple[float, float]
+) -> None:
+    """The worst case of docs/statistics.md: the fewest of both, where only trainings or only groups matter."""
+    random, number = np.random.default_rng(1), 8000
+    values = random.standard_normal((number, trainings, groups))
+    values += spreads[0] * random.standard_normal((number, trainings, 1))
+    values += spreads[1] * random.standard_normal((number, 1, groups))
+    sums = Design(trainings, [groups]).sums_of_squares(values)
+    t = values.mean((1, 2)) / np.sqrt(twoway.two_way_variance(sums, trainings * groups))
+    rate = 100 * float((2 * stats.t.sf(abs(t), min(trainings, groups) - 1) <= 0.05).mean())
+    assert 1.5 <= rate <= most
+
+
 @pytest.mark.parametrize("test", [twoway.cluster_robust, twoway.satterthwaite, lambda v, t, d: twoway.components(t, d)])
 def test_tables_that_do_not_fit_are_refused(test) -> None:
     design = Design(2, (3, 4))
