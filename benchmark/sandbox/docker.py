@@ -32,7 +32,7 @@ from benchmark.sandbox.base import STOPPED, EpochReport, Limits, Outcome, Sandbo
 from benchmark.sandbox.collect import FOLDER, Tail, collect
 from benchmark.sandbox.energy import joules_between, read_microjoules
 from benchmark.sandbox.image import Built, daemon, derive, find
-from benchmark.sandbox.judge import judge, log_tail
+from benchmark.sandbox.judge import judge, with_log
 from benchmark.sandbox.outputs import BadOutputError
 from benchmark.sandbox.owner import OWNER, owner, reap
 from benchmark.sandbox.process import variables
@@ -256,17 +256,17 @@ def _peak(identity: str, before: int | None) -> int | None:
 def _finish(ended: _Ended, place: _Place, output: Path, limits: Limits) -> tuple[Any, str, str]:
     """Take the output and judge the end: status, kind and message."""
     if ended.timed_out:
-        return "model-failure", "time-out", f"not done after {limits.seconds:.0f} s\n{log_tail(output)}".strip()
+        return "model-failure", "time-out", with_log(f"not done after {limits.seconds:.0f} s", output)
     if ended.out_of_memory:
-        text = f"used more than the {limits.memory / 2**30:.1f} GiB it may use\n{log_tail(output)}"
-        return "model-failure", "out-of-memory", text.strip()
+        text = f"used more than the {limits.memory / 2**30:.1f} GiB it may use"
+        return "model-failure", "out-of-memory", with_log(text, output)
     if ended.from_outside:
         return "infrastructure", "killed", "the container was killed from outside"
     try:
         collect(place.keeper, output)
     except BadOutputError as error:
-        return "model-failure", "bad-output", f"{error}\n{log_tail(output)}".strip()
+        return "model-failure", "bad-output", with_log(str(error), output)
     if ended.code == MACHINE_FAILED and not limits.device.startswith("cuda"):
-        text = f"says that the machine let it down; it may leave {limits.output / 2**30:.1f} GiB\n{log_tail(output)}"
-        return "model-failure", "output", text
+        text = f"says that the machine let it down; it may leave {limits.output / 2**30:.1f} GiB"
+        return "model-failure", "output", with_log(text, output)
     return judge(ended.code, output)

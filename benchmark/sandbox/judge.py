@@ -21,6 +21,11 @@ def log_tail(output: Path) -> str:
         return ""
 
 
+def with_log(problem: str, output: Path) -> str:
+    """What went wrong, and below it the last lines that the unit printed."""
+    return f"{problem}\n{log_tail(output)}".strip()
+
+
 def _last_line(text: str) -> str:
     return text.splitlines()[-1] if text else "the worker says that the machine let it down"
 
@@ -39,8 +44,8 @@ def judge(code: int, output: Path) -> tuple[Any, str, str]:
             with (output / "failure.json").open("rb") as file:
                 failure = Failure.model_validate_json(file.read(20_000))
         except (OSError, ValueError):
-            return "model-failure", "error", f"failed without saying why\n{log_tail(output)}"
-        return "model-failure", failure.kind, failure.message
+            return "model-failure", "error", with_log("failed without saying why", output)
+        return "model-failure", failure.kind, with_log(failure.message, output)
     if code == MACHINE_FAILED:
         return "infrastructure", "machine", _last_line(log_tail(output))
-    return "model-failure", "crash", f"ended with exit status {code}\n{log_tail(output)}"
+    return "model-failure", "crash", with_log(f"ended with exit status {code}", output)

@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from benchmark.sandbox.base import STOPPED, EpochReport, Limits, Outcome, Sandbox
 from benchmark.sandbox.energy import joules_between, read_microjoules
-from benchmark.sandbox.judge import judge
+from benchmark.sandbox.judge import judge, with_log
 from benchmark.start_worker import PARENT
 
 POLL = 0.1
@@ -157,7 +157,7 @@ def _end_session(child: subprocess.Popen[bytes]) -> None:
 def _judge(code: int, timed_out: bool, output: Path, limits: Limits) -> tuple[Any, str, str]:
     """Status, kind and message of an ended worker."""
     if timed_out:
-        return "model-failure", "time-out", f"not done after {limits.seconds:.0f} s"
+        return "model-failure", "time-out", with_log(f"not done after {limits.seconds:.0f} s", output)
     if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT):
         name = signal.Signals(-code).name
         return (

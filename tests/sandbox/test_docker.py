@@ -136,7 +136,7 @@ def test_a_stopped_or_killed_harness_leaves_no_container(
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell ignores it
     )
     assert harness.stdout is not None and harness.stdout.readline() == b"ready\n"
-    for _ in range(300):
+    for _ in range(1200):
         if left(harness.pid)[0] >= 2:
             break
         time.sleep(0.1)
@@ -175,6 +175,21 @@ def test_a_unit_that_takes_too_long_is_a_failure_of_the_model(image: Built, slee
 
 @pytest.mark.docker
 @pytest.mark.slow
+def test_of_what_a_unit_prints_the_daemon_keeps_a_megabyte(image: Built) -> None:
+    command = ["python3", "-c", "for _ in range(80_000): print('x' * 99)\nprint('the end')"]
+    chosen = options(image, Limits(60, 1, memory=GIB)) | {"entrypoint": command, "command": []}
+    with daemon() as client:
+        container = client.containers.run(**chosen, detach=True)
+        try:
+            container.wait()
+            kept = container.logs()
+        finally:
+            container.remove(force=True)
+    assert 100 < len(kept) <= 1 << 20 and kept.endswith(b"the end\n"), "of 8 MB"
+
+
+@pytest.mark.docker
+@pytest.mark.slow
 def test_a_stopped_run_ends_its_container(image: Built, sleeper: tuple[Path, Path]) -> None:
     import threading
 
@@ -192,7 +207,7 @@ def test_a_container_killed_by_somebody_is_the_machines_fault(image: Built, slee
     import threading
 
     def kill() -> None:
-        for _ in range(300):
+        for _ in range(600):
             with daemon() as client:
                 for one in client.containers.list(ignore_removed=True, filters={"label": f"{OWNER}={owner()}"}):
                     if one.attrs["Args"][-1:] == ["/output"]:
@@ -202,7 +217,7 @@ def test_a_container_killed_by_somebody_is_the_machines_fault(image: Built, slee
 
     killer = threading.Thread(target=kill)
     killer.start()
-    outcome = DockerSandbox().run(*sleeper, Limits(60, 1), lambda line: None)
+    outcome = DockerSandbox().run(*sleeper, Limits(120, 1), lambda line: None)
     killer.join()
     assert (outcome.status, outcome.kind) == ("infrastructure", "killed"), outcome
 

@@ -33,6 +33,8 @@ def worker_image() -> Built:
     try:
         image.get(BASE)
     except (InfrastructureError, InputError) as error:
+        if os.environ.get("KARYOBENCH_REQUIRE_DOCKER"):
+            raise
         pytest.skip(f"{error} (see .ci/dockerd and .ci/base-image)")
     return image.build(BASE)
 

@@ -56,6 +56,14 @@ def test_a_named_failure_keeps_its_name(run: Any) -> None:
     assert (outcome.status, outcome.kind, outcome.message) == ("model-failure", "nan", "in epoch 3")
 
 
+def test_every_failure_of_a_model_comes_with_the_last_lines_it_printed(run: Any, tmp_path: Path) -> None:
+    text = '{"kind": "nan", "message": "in epoch 3", "epoch": 3}'
+    outcome, _ = run(f"print('the last words'); open('failure.json', 'w').write('{text}'); raise SystemExit(10)")
+    assert outcome.message == "in epoch 3\nthe last words"
+    late = module._judge(-signal.SIGKILL, True, tmp_path / "output", Limits(7, 1))
+    assert late == ("model-failure", "time-out", "not done after 7 s\nthe last words")
+
+
 def test_a_failure_that_does_not_say_why_is_still_one(run: Any) -> None:
     outcome, _ = run("open('failure.json', 'w').write('[' * 100000); raise SystemExit(10)")
     assert (outcome.status, outcome.kind) == ("model-failure", "error")
