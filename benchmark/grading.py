@@ -20,9 +20,9 @@ A test that a difference is *not significant* is passed by whoever has little da
 also be within `CAP`.
 
 **Limits.** Measured on simulated trainings of one unit from different seeds (`stats.generator`, 16 to 119
-groups in five folds, 300 each): with two or four repeats the test wrongly rejects 2 to 5 %. With one repeat it
-rejects 18 to 65 %, because the luck of training is then not allowed for. The cap alone rejects up to 5 % where that
-luck is mild and folds hold 13 groups or more, but 18 to 39 % in folds of three groups or where it is strong: such a
+groups in five folds, 300 each): with two or four repeats the test wrongly rejects 1 to 5 %. With one repeat it
+rejects 18 to 54 %, because the luck of training is then not allowed for. The cap alone rejects 3 to 7 % where that
+luck is mild and folds hold 13 groups or more, but 20 % in folds of four groups and 28 to 40 % where it is strong: such a
 `failed` says that the score is not had again within three points, not that somebody cheated; `reason` tells
 which it was. A fake that scores within chance of the original passes: this grade says that the *score* can be
 had again, not that the same network was trained. σ² comes from trainings of different seeds and is, if
@@ -47,7 +47,8 @@ from benchmark.stats.pseudo import macro, pseudo_values, tally
 from benchmark.stats.twoway import components
 
 if TYPE_CHECKING:
-    from benchmark.ledger import Ledger, Record
+    from benchmark.ledger import Ledger
+    from benchmark.records import Record
 
 Ints = npt.NDArray[np.int64]
 Name = Literal["bitwise", "tolerance", "statistical", "failed"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -23,6 +24,10 @@ from benchmark.sandbox import SANDBOXES, Limits, Outcome, Sandbox
 from benchmark.scoring import score
 from benchmark.submission import Spec, Submission
 from benchmark.track import Track
+
+hypothesis.settings.register_profile("same-everywhere", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("same-everywhere")
+"""A property holds or fails the same way on every machine; `--hypothesis-profile=default` looks for new examples."""
 
 ARCHIVES = os.environ.get("KARYOBENCH_ARCHIVES") or str(Path(__file__).parents[2] / "shared" / "data")
 

@@ -136,6 +136,20 @@ def test_all_but_equal_others_do_not_make_a_small_difference_impossible() -> Non
     assert predict([0.1], [[0.0]] * 10)[1] > 0.1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("between", "low", "high"), [(0.5, 0.9, 1.0), (1.0, 0.1, 0.6), (1.4, 0.0, 0.2)])
+def test_how_many_cheats_are_found_hangs_on_how_much_honest_submissions_differ(
+    between: float, low: float, high: float
+) -> None:
+    """The figures of docs/reproduction.md in small: 12 honest submissions of four trainings each, and a cheat."""
+    random = np.random.default_rng(3)
+    found = 0
+    for _ in range(50):
+        records = ledger(random, 12, 4, between) + [record("cheat", i, fake(random)) for i in range(4)]
+        found += any(key.startswith("cheat") for key in flags(records))
+    assert low * 50 <= found <= high * 50
+
+
 @pytest.mark.parametrize(("submissions", "each", "between"), [(5, 5, 0.7), (10, 4, 0.7), (10, 4, 0.0), (1, 12, 0.0)])
 def test_honest_spread_is_flagged_at_the_nominal_rate(
     submissions: int, each: int, between: float, monkeypatch: pytest.MonkeyPatch

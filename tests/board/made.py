@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import yaml
+from PIL import Image
 
 from benchmark.board import detail_model as d
 from benchmark.board import model as m
@@ -115,9 +117,10 @@ def board(number: int = 12, simulated: bool = True) -> m.Board:
 
 def blank(whole: m.Board) -> Iterator[tuple[str, bytes]]:
     """The pictures of a board by their names, blank."""
-    dot = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\1\0\0\0\1\x08\6\0\0\0\x1f\x15\xc4\x89\0\0\0\rIDATx\x9cc\xf8\xff\xff?\0\5\xfe\2\xfe\r\xefF\xb8\0\0\0\0IEND\xaeB`\x82"
+    file = io.BytesIO()
+    Image.new("1", (600, 300), 1).save(file, "PNG")
     for path, _ in bundle.drawings(whole):
-        yield f"{path}.png", dot
+        yield f"{path}.png", file.getvalue()
         yield f"{path}.svg", b'<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 
 

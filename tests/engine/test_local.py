@@ -44,13 +44,14 @@ def test_the_longest_path_goes_first() -> None:
 
 def test_no_more_units_at_once_than_jobs() -> None:
     running, most, lock = 0, 0, threading.Lock()
+    both = threading.Barrier(2, timeout=60)
 
     def execute(one: Unit) -> dict[str, Any]:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        time.sleep(0.02)
+        both.wait()
         with lock:
             running -= 1
         return {}
