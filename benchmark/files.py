@@ -199,6 +199,12 @@ def atomic(path: Path, durable: bool = True) -> Iterator[IO[bytes]]:
             raise
 
 
+def yaml_text(data: object) -> str:
+    """Plain data as YAML for people, in its own order; by the C library where PyYAML has it, which is ten times faster."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110))
+
+
 def write_at(path: Path, position: int, data: bytes) -> None:
     """Write at a place of a file in one synced write, and cut off what stood behind it.
 

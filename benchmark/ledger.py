@@ -32,7 +32,7 @@ from benchmark.data import manifest as manifests
 from benchmark.data.manifest import CLASSES, Manifest
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, canonical, disk_errors, sha256_file, write_at, write_json
-from benchmark.records import GENESIS, REPRODUCTION, WITHDRAWAL, Reader, Record, chained, lines, record_hash
+from benchmark.records import GENESIS, REPRODUCTION, WITHDRAWAL, Reader, Record, chained, intact, lines
 from benchmark.scoring import Stored, score
 
 CUT_OFF = "the last line was cut off (a crash); the next append removes it"
@@ -230,7 +230,7 @@ class Ledger:
         for number, line in enumerate(lines(self.path), start=1):
             try:
                 record = json.loads(line)
-                if line != canonical(record).encode() or record["hash"] != record_hash(record):
+                if not intact(record, line):
                     findings.append(Finding(number, "the record was changed: its hash does not fit"))
                 if record["prev"] != previous:
                     broken = "the chain is broken: a record before it was changed, moved or removed"

@@ -26,6 +26,14 @@ def record_hash(record: Record) -> str:
     return hashlib.sha256(canonical({k: v for k, v in record.items() if k != "hash"}).encode()).hexdigest()
 
 
+def intact(record: Record, line: bytes) -> bool:
+    """Whether a record's hash fits and its line is its canonical text: as two dumps would tell, by one a key."""
+    parts = {key: f"{canonical(key)}:{canonical(value)}" for key, value in record.items()}
+    own = f"{{{','.join(parts[key] for key in sorted(parts) if key != 'hash')}}}"
+    whole = f"{{{','.join(parts[key] for key in sorted(parts))}}}"
+    return whole.encode() == line and hashlib.sha256(own.encode()).hexdigest() == record["hash"]
+
+
 def chained(record: Record, previous: str) -> Record:
     """A record with its link to the one before it, and its own hash."""
     whole = {"format": FORMAT, **record, "prev": previous}

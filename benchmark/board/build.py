@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from benchmark.board import collect, detail
 from benchmark.board.detail_model import Detail, Tallies
@@ -16,7 +19,7 @@ from benchmark.board.pages import changes, compare, frame, index, method, submis
 from benchmark.board.pictures import bundle as pictures
 from benchmark.board.reading import Reading
 from benchmark.errors import InputError, IntegrityError
-from benchmark.files import atomic, disk_errors, sha256_file
+from benchmark.files import atomic, digest, disk_errors, sha256_file
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
 
@@ -54,18 +57,21 @@ def build(
     verify(ledger)
     reading = Reading(ledger, memo)
     board = collect.board(reading)
-    names = list(reading.by_submission)
+    gc.freeze()  # the records stay until the end: nobody needs to walk through them again and again
+    try:
+        found, look = list(detail.pages(reading, board)), frame.look()
 
-    def details() -> Iterator[Detail]:
-        for done, one in enumerate(detail.details(reading, board)):
+        def parts() -> Iterator[Part]:
+            for done, one in enumerate(found):
+                if step:
+                    step(done, len(found))
+                yield Part(one.submission, digest([one.key, look]), partial(_own, board, one.detail, one.tallies))
             if step:
-                step(done, len(names))
-            yield one
-        if step:
-            step(len(names), len(names))
+                step(len(found), len(found))
 
-    tallies = (one for name in names for one in detail.tallies(reading, name))
-    return write(folder, board, details(), tallies, url)
+        return write(folder, board, parts(), url)
+    finally:
+        gc.unfreeze()
 
 
 def verify(ledger: Ledger) -> None:
@@ -94,9 +100,40 @@ def _hash(path: Path) -> str | None:
     return sha256_file(path) if path.is_file() else None
 
 
-def write(
-    folder: Path, board: Board, details: Iterable[Detail], tallies: Iterable[Tallies], url: str | None = None
-) -> Path:
+class Part(NamedTuple):
+    """What a board holds of one submission.
+
+    Attributes:
+        submission: its name.
+        key: hash of all that decides its files; where it and the files are as they were, nothing is made. Empty: always made.
+        files: makes them.
+    """
+
+    submission: str
+    key: str
+    files: Callable[[], Iterable[tuple[str, bytes]]]
+
+
+def _own(
+    board: Board, detail: Callable[[], Detail], tallies: Callable[[], Iterable[Tallies]]
+) -> Iterator[tuple[str, bytes]]:
+    yield from submission.files(board, detail())
+    yield from (compare.tallies_file(one) for one in tallies())
+
+
+def made(board: Board, detail: Detail, tallies: Iterable[Tallies] = ()) -> Part:
+    """The part of a submission whose data are at hand."""
+    return Part(detail.submission, "", lambda: _own(board, lambda: detail, lambda: tallies))
+
+
+class _Built(NamedTuple):
+    """What an earlier build wrote: all paths, and by submission its key and the hashes of its files."""
+
+    files: set[str]
+    parts: dict[str, dict[str, Any]]
+
+
+def write(folder: Path, board: Board, parts: Iterable[Part], url: str | None = None) -> Path:
     """Write every file of a board; the first page last, so that it never links to what is not there yet.
 
     A file that is as it should be is left alone, and keeps its date.
@@ -104,40 +141,49 @@ def write(
     Args:
         folder: made when absent.
         board: what the pages show.
-        details: of every submission that has a page.
-        tallies: of every submission and track.
+        parts: of every submission that has a page.
         url: where the board will be found.
 
     Raises:
         InputError: when the folder holds something that is no board.
     """
     before = _built(folder)
-    written: set[str] = set()
-    first: bytes | None = None
+    now = _Built(set(), {})
     _list(folder, before)
     try:
-        for path, content in _files(board, details, tallies, url):
-            written.add(path)
+        for part in parts:
+            now.parts[part.submission] = known = _make(folder, part, before.parts.get(part.submission))
+            now.files.update(known["files"])
+        first = b""
+        for path, content in _shared(board, url):
+            now.files.add(path)
             if path == FIRST:
                 first = content
             else:
                 _put(folder / path, content)
     finally:
-        _list(folder, before | written)
-    assert first is not None
+        _list(folder, _Built(before.files | now.files, before.parts | now.parts))
     _put(folder / FIRST, first)
-    for path in sorted(before - written):
+    for path in sorted(before.files - now.files):
         (folder / path).unlink(missing_ok=True)
-    _list(folder, written)
+    _list(folder, now)
     return folder / FIRST
 
 
-def _files(
-    board: Board, details: Iterable[Detail], tallies: Iterable[Tallies], url: str | None
-) -> Iterator[tuple[str, bytes]]:
+def _make(folder: Path, part: Part, known: dict[str, Any] | None) -> dict[str, Any]:
+    """Make the files of one submission, where they are not there already."""
+    same = known is not None and part.key != "" and known["key"] == part.key
+    if known and same and all(_hash(folder / path) == wanted for path, wanted in known["files"].items()):
+        return known
+    files = {}
+    for path, content in part.files():
+        _put(folder / path, content)
+        files[path] = hashlib.sha256(content).hexdigest()
+    return {"key": part.key, "files": files}
+
+
+def _shared(board: Board, url: str | None) -> Iterator[tuple[str, bytes]]:
     yield from frame.assets()
-    yield from chain.from_iterable(submission.files(board, one) for one in details)
-    yield from (compare.tallies_file(one) for one in tallies)
     yield from pictures.files(board)
     yield from exports.files(board, url)
     yield from method.files(board)
@@ -146,26 +192,28 @@ def _files(
     yield from index.files(board)
 
 
-def _list(folder: Path, names: Iterable[str]) -> None:
+def _list(folder: Path, built: _Built) -> None:
     with atomic(folder / BUILT, durable=False) as file:
-        file.write(json.dumps(sorted(names)).encode())
+        file.write(json.dumps({"files": sorted(built.files), "parts": built.parts}).encode())
 
 
-def _built(folder: Path) -> set[str]:
+def _built(folder: Path) -> _Built:
     """What an earlier build wrote into the folder."""
     marker = folder / BUILT
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return set()
+        return _Built(set(), {})
     if not marker.is_file():
         raise InputError(
             "holds something else than a board", file=folder, field="output",
             allowed="a new or empty folder, or one that a board was built into",
         )  # fmt: skip
     try:
-        names = json.loads(marker.read_text(encoding="utf-8"))
-        return {name for name in names if not Path(name).is_absolute() and ".." not in Path(name).parts}
-    except (ValueError, TypeError) as error:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+        paths = {name for name in found["files"] if not Path(name).is_absolute() and ".." not in Path(name).parts}
+        parts = {name: {"key": str(one["key"]), "files": dict(one["files"])} for name, one in found["parts"].items()}
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError("not a list of files", file=marker, hint="Delete the folder and build again") from error
+    return _Built(paths, {name: one for name, one in parts.items() if paths.issuperset(one["files"])})
 
 
 def _put(path: Path, content: bytes) -> None:

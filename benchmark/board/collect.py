@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import yaml
 
 import benchmark
 from benchmark.board import figures, history
 from benchmark.board.model import Answer, Board, Dataset, Estimate, Gain, Rank, Result, Row, Source, TrackInfo
 from benchmark.board.reading import Line, Reading
 from benchmark.data.manifest import CLASSES
+from benchmark.files import yaml_text
 from benchmark.overview import answers, ranks
 from benchmark.protocol import PROTOCOLS
 from benchmark.results import Arm
@@ -109,7 +109,7 @@ def gain(entry: dict[str, Any]) -> Gain:
 def _result(reading: Reading, arm: Arm, entry: dict[str, Any]) -> Result:
     places = reading.results.full_repeats(arm.scored)
     scored = [arm.records[place] for place in places]
-    found = figures.of(reading.results, arm, places) if places else None
+    f1, accuracy = figures.classes(reading.results, arm, places) if places else ([], None)
     energies = [reading.energy(record) for record in scored]
     known = [joules for joules in energies if joules is not None]
     score = entry.get("macro_f1")
@@ -118,8 +118,8 @@ def _result(reading: Reading, arm: Arm, entry: dict[str, Any]) -> Result:
         trainings=len(places),
         failed=tuple(entry["failed"]),
         gain=gain(entry["gain"]) if "gain" in entry else None,
-        f1=(None,) * len(CLASSES) if found is None else tuple(map(number, found.f1)),
-        accuracy=found and found.accuracy,
+        f1=tuple(map(number, f1)) or (None,) * len(CLASSES),
+        accuracy=accuracy,
         seconds=float(np.mean([reading.seconds(record) for record in scored])) if scored else None,
         energy_joules=float(np.mean(known)) if known and len(known) == len(energies) else None,
     )
@@ -168,7 +168,7 @@ def _track(reading: Reading, label: str, lines: Sequence[Line]) -> TrackInfo:
         repeats=document["repeats"],
         datasets=tuple(_dataset(reading, by_target[name], document["folds"]) for name in sorted(by_target)),
         document=document,
-        yaml=yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=110),
+        yaml=yaml_text(document),
     )
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
-
-import yaml
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from benchmark.board import figures
 from benchmark.board.collect import number, row
@@ -27,22 +26,54 @@ from benchmark.board.figures import Figures
 from benchmark.board.model import Board, Change, Row
 from benchmark.board.reading import Line, Reading
 from benchmark.data.manifest import CLASSES
+from benchmark.files import digest, yaml_text
 from benchmark.protocol import TWO_STEP
+from benchmark.provenance import harness
 from benchmark.records import Record
 
 MOST_WORST = 12
 
 
-def details(reading: Reading, board: Board) -> Iterator[Detail]:
-    """The pages of all submissions that the ledger holds, in the order of their names."""
+class Page(NamedTuple):
+    """A submission's own part of the board, made when it is asked for.
+
+    Attributes:
+        submission: its name.
+        key: hash of all that decides it: equal keys make equal files.
+        detail: makes its page's data.
+        tallies: makes its counts by track.
+    """
+
+    submission: str
+    key: str
+    detail: Callable[[], Detail]
+    tallies: Callable[[], list[Tallies]]
+
+
+def pages(reading: Reading, board: Board) -> Iterator[Page]:
+    """The parts of all submissions that the ledger holds, in the order of their names."""
     rows: dict[str, list[Row]] = defaultdict(list)
     changes: dict[str, list[Change]] = defaultdict(list)
     for one in board.rows:
         rows[one.submission].append(one)
     for change in board.changes:
         changes[change.submission].append(change)
+    frame = [board.source.harness, *(f"{one.label} {one.digest}" for one in board.tracks), *reading.cards]
     for name in reading.by_submission:
-        yield detail(reading, name, rows[name], changes[name])
+        own = rows[name], changes[name]
+        key = digest([harness()["code"], frame, *_decided(reading, name, *own)])
+        yield Page(name, key, partial(detail, reading, name, *own), partial(tallies, reading, name))
+
+
+def _decided(reading: Reading, name: str, rows: Sequence[Row], changes: Sequence[Change]) -> Iterator[Any]:
+    """Everything that the page of a submission hangs on, beside the program and what all pages share."""
+    for line in reading.by_submission[name]:
+        for record in line.records:
+            judged = reading.curves.get(record["key"])
+            yield [record["hash"], reading.grades.get(record["key"]), judged.word if judged else ""]
+        yield reading.is_withdrawn(line.trial)
+    yield [one.model_dump_json() for one in (*rows, *changes)]
+    yield reading.parameters([record for line in reading.by_submission[name] for record in line.records])
 
 
 def detail(reading: Reading, submission: str, rows: Sequence[Row], changes: Sequence[Change]) -> Detail:
@@ -75,7 +106,7 @@ def detail(reading: Reading, submission: str, rows: Sequence[Row], changes: Sequ
         note=spec.get("note"),
         parameters=reading.parameters([record for line in current for record in line.records]),
         spec=spec,
-        yaml=yaml.safe_dump(_told(spec), sort_keys=False, allow_unicode=True, width=110),
+        yaml=yaml_text(_told(spec)),
         versions=_versions(lines, newest),
         withdrawal=withdrawal and Withdrawal(date=withdrawal["ended"], reason=withdrawal["reason"]),
         tracks=tuple(tracks),
@@ -196,7 +227,7 @@ def _logged(entry: dict[str, Any], name: str) -> float | None:
 
 def _record(reading: Reading, protocol: str, record: Record) -> RecordLine:
     environment, judged = record.get("environment") or {}, reading.curves.get(record["key"])
-    harness = record.get("harness") or {}
+    made_by = record.get("harness") or {}
     return RecordLine(
         key=record["key"],
         hash=record["hash"],
@@ -214,7 +245,7 @@ def _record(reading: Reading, protocol: str, record: Record) -> RecordLine:
         device=str(environment.get("device", "not recorded")),
         sandbox=str(record.get("sandbox", "not recorded")),
         image=(record.get("sandbox_details") or {}).get("image"),
-        harness=f"{harness.get('version', '')} {harness.get('code', '')}".strip() or "not recorded",
+        harness=f"{made_by.get('version', '')} {made_by.get('code', '')}".strip() or "not recorded",
         packages=record.get("packages") or {},
         ended=record["ended"],
         reproduced=reading.grades.get(record["key"]),

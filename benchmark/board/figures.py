@@ -54,6 +54,17 @@ def of(results: Results, arm: Arm, places: Sequence[Place]) -> Figures:
     return Figures(*results.memo.get("figures", arm.hashes(places), lambda: _compute(results, arm, places)))
 
 
+def classes(results: Results, arm: Arm, places: Sequence[Place]) -> tuple[list[float], float]:
+    """Only `f1` and `accuracy`, which every row shows; arguments as `of`."""
+
+    def compute() -> tuple[list[float], float]:
+        found = of(results, arm, places)
+        return found.f1, found.accuracy
+
+    f1_, accuracy = results.memo.get("classes", arm.hashes(places), compute)
+    return f1_, accuracy
+
+
 def _compute(results: Results, arm: Arm, places: Sequence[Place]) -> Figures:
     matrices = results.matrices(arm, places)
     counts = tally(matrices)

@@ -33,7 +33,8 @@ def files(folder: Path) -> dict[str, bytes]:
 def write_made(folder: Path, number: int = 3) -> Path:
     whole = made.board(number)
     names = sorted({row.submission for row in whole.rows})
-    return write(folder, whole, [made.detail(whole, name) for name in names], [made.tallies(n, 0.9) for n in names])
+    parts = [module.made(whole, made.detail(whole, name), [made.tallies(name, 0.9)]) for name in names]
+    return write(folder, whole, parts)
 
 
 def test_an_empty_ledger_makes_no_page(tmp_path: Path) -> None:
@@ -108,7 +109,36 @@ def test_a_second_build_writes_only_what_changed_and_removes_what_is_gone(tmp_pa
     assert touched == {BUILT}
     write_made(folder, 2)
     assert not (folder / "submissions" / "net-00002.html").exists() and (folder / "notes.txt").read_text() == "mine"
-    assert sorted(json.loads((folder / BUILT).read_text())) == sorted(files(folder).keys() - {"notes.txt"})
+    assert sorted(json.loads((folder / BUILT).read_text())["files"]) == sorted(files(folder).keys() - {"notes.txt"})
+
+
+def test_a_page_is_made_again_only_when_something_that_it_shows_has_changed(
+    maker: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        maker.fill(name=name, repeats=1, imagenet=0.6)
+    calls: list[str] = []
+    real = module.submission.files
+    monkeypatch.setattr(module.submission, "files", lambda board, one: calls.append(one.submission) or real(board, one))
+
+    def again() -> list[str]:
+        calls.clear()
+        build(maker.ledger, tmp_path / "board")
+        return sorted(calls)
+
+    assert again() == ["one", "two"] and again() == []
+    page = tmp_path / "board" / "submissions" / "two.html"
+    shown = page.read_bytes()
+    page.write_bytes(b"altered")
+    assert again() == ["two"] and page.read_bytes() == shown
+    maker.add("scratch", 0, name="one")
+    assert again() == ["one"]
+    key = maker.ledger.records()[0]["key"]
+    maker.ledger.append({"type": "reproduction", "of": key, "grade": "bitwise", "ended": "2026-02-01T00:00:00+00:00"})
+    assert again() == ["one"]
+    withdraw(maker.ledger, "two", "why")
+    assert again() == ["two"]
+    assert files(tmp_path / "board") == files(build(maker.ledger, tmp_path / "new").parent)
 
 
 def test_a_build_that_was_interrupted_is_completed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,7 +168,9 @@ def test_a_folder_that_holds_something_else_is_refused_untouched(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
-@pytest.mark.parametrize("text", ["no json", '{"a": 1', "[1, 2]"])
+@pytest.mark.parametrize(
+    "text", ["no json", '{"a": 1', "[1, 2]", '{"files": [], "parts": {"a": 1}}', '{"files": [1], "parts": {}}']
+)
 def test_a_damaged_list_of_files_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / BUILT).write_text(text)
     with pytest.raises(InputError, match="not a list of files"):
@@ -150,7 +182,9 @@ def test_a_list_of_files_never_leads_outside(tmp_path: Path) -> None:
     victim.write_text("stays")
     folder = tmp_path / "board"
     folder.mkdir()
-    (folder / BUILT).write_text(json.dumps(["../victim", str(victim), "old.html"]))
+    names = ["../victim", str(victim), "old.html"]
+    parts = {"net": {"key": "k", "files": dict.fromkeys(names, "0")}}
+    (folder / BUILT).write_text(json.dumps({"files": names, "parts": parts}))
     (folder / "old.html").write_text("goes")
     write_made(folder)
     assert victim.read_text() == "stays" and not (folder / "old.html").exists()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from benchmark.board.collect import board
-from benchmark.board.detail import details, tallies
+from benchmark.board.detail import pages, tallies
 from benchmark.board.detail_model import Detail
 from benchmark.board.reading import Reading
 from benchmark.results import Results
@@ -15,7 +15,7 @@ from benchmark.withdrawal import withdraw
 
 def told(maker: Any, name: str = "net") -> Detail:
     reading = Reading(maker.ledger)
-    return next(one for one in details(reading, board(reading)) if one.submission == name)
+    return next(one for one in pages(reading, board(reading)) if one.submission == name).detail()
 
 
 def test_confusions_are_summed_over_repeats_and_classes_carry_their_gains(maker: Any) -> None:

@@ -113,11 +113,13 @@ def _write(folder: Path, board: m.Board, whole: bool) -> None:
             (folder / path).write_bytes(content)
         return
     names = list(dict.fromkeys(row.submission for row in board.rows))[:12]
-    details = [made.detail(board, name, withdrawn=name == "net-00003") for name in names]
-    tallies = [made.tallies(name, 0.9 - 0.02 * k) for k, name in enumerate(names)]
+    parts = [
+        build.made(board, made.detail(board, name, withdrawn=name == "net-00003"), [made.tallies(name, 0.9 - 0.02 * k)])
+        for k, name in enumerate(names)
+    ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build.pictures, "files", made.blank)
-        build.write(folder, board, details, tallies)
+        build.write(folder, board, parts)
 
 
 @pytest.fixture(scope="session")

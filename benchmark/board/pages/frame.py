@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmark.board.model import Badge, Board, VerdictName
+from benchmark.files import digest
 from benchmark.wording import p_value, points
 
 HERE = Path(__file__).parents[1]
@@ -112,6 +113,11 @@ def render(template: str, *, root: str, page: str, board: Board, **values: Any) 
     """
     found = _ENVIRONMENT.get_template(template).render(root=root, page=page, board=board, **values)
     return found.encode()
+
+
+def look() -> str:
+    """Hash of all templates: pages that were made with others are made again."""
+    return digest({path.name: path.read_text(encoding="utf-8") for path in TEMPLATES.iterdir()})
 
 
 def assets() -> Iterator[tuple[str, bytes]]:
