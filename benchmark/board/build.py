@@ -54,7 +54,7 @@ def build(
         IntegrityError: when the ledger does not verify.
         InputError: when it holds no result, or the folder holds something else.
     """
-    verify(ledger)
+    verify(ledger, memo or Memo())
     reading = Reading(ledger, memo)
     board = collect.board(reading)
     gc.freeze()  # the records stay until the end: nobody needs to walk through them again and again
@@ -74,16 +74,22 @@ def build(
         gc.unfreeze()
 
 
-def verify(ledger: Ledger) -> None:
+def verify(ledger: Ledger, memo: Memo) -> None:
     """Refuse a ledger whose chain is broken or whose predictions are not those recorded.
+
+    Args:
+        ledger: to be read.
+        memo: what it found of the very same bytes before need not be found again.
 
     Raises:
         IntegrityError: names the line.
     """
     hint = "Run: karyobench ledger verify"
-    findings = ledger.verify(rescore=False)
+    parts = [_hash(ledger.path) or ""]
+    findings = memo.get("chain", parts, lambda: [tuple(one) for one in ledger.verify(rescore=False)])
     if findings:
-        raise IntegrityError(findings[0].problem, file=ledger.path, field=f"line {findings[0].line}", hint=hint)
+        line, problem = findings[0]
+        raise IntegrityError(problem, file=ledger.path, field=f"line {line}", hint=hint)
     wanted = [
         (ledger.predictions_path(record["key"]), record["predictions"]["sha256"])
         for record in ledger.records()
