@@ -27,7 +27,7 @@ def test_it_ends_with_a_table_and_a_page_and_trains_nothing_twice(workspace: Pat
     text = demo(workspace)
     for part in ("scratch", "imagenet", "two-step", "sim-q", "sim-g", "simulated", "No verdict"):
         assert part in text
-    assert "simulated images" in (workspace / "board" / "index.html").read_text()
+    assert "drawn by a program" in (workspace / "board" / "index.html").read_text()
     before = Ledger(workspace / "ledger").path.read_bytes()
     assert before.count(b"\n") == 6
     assert demo(workspace).splitlines()[:8] == text.splitlines()[:8]
