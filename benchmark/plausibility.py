@@ -142,9 +142,6 @@ class _Groups(NamedTuple):
         found = [(np.mean(group), 1 / len(group), np.var(group) * len(group)) for group in groups]
         return cls(*np.array(found, dtype=np.float64).reshape(-1, 3).T)
 
-    def without(self, index: int) -> _Groups:
-        return _Groups(*(np.delete(part, index) for part in self))
-
 
 def _predict(mean: float, size: int, groups: _Groups) -> tuple[float, float]:
     count, free = len(groups.means), round(float((1 / groups.parts - 1).sum()))
@@ -153,6 +150,24 @@ def _predict(mean: float, size: int, groups: _Groups) -> tuple[float, float]:
     variance += within * max(0.0, 1 / size - float(groups.parts.mean()))
     spread, expected = max(math.sqrt(variance), LEAST_SPREAD), float(groups.means.mean())
     return expected, float(stats.t.sf((mean - expected) / spread, count - 1))
+
+
+def leave_one_out(groups: _Groups) -> tuple[Floats, Floats]:
+    """`predict` of every group from all the others, at once: expected means, and one-sided p-values.
+
+    Args:
+        groups: four or more.
+    """
+    others = len(groups.means) - 1
+    centre = groups.means.mean()
+    means, spare = groups.means - centre, 1 / groups.parts - 1
+    expected = (means.sum() - means) / others
+    between = np.maximum((np.square(means).sum() - np.square(means)) / others - np.square(expected), 0.0)
+    between *= others / (others - 1)
+    within = (groups.squares.sum() - groups.squares) / np.maximum(np.rint(spare.sum() - spare), 1.0)
+    added = np.maximum(0.0, groups.parts - (groups.parts.sum() - groups.parts) / others)
+    spread = np.maximum(np.sqrt(between * (1 + 1 / others) + within * added), LEAST_SPREAD)
+    return expected + centre, np.asarray(stats.t.sf((means - expected) / spread, others - 1))
 
 
 def judge(records: Iterable[Record]) -> dict[str, Judgement]:
@@ -173,18 +188,15 @@ def judge(records: Iterable[Record]) -> dict[str, Judgement]:
     between: dict[tuple[str, ...], Flag] = {}
     within: dict[tuple[str, ...], Flag] = {}
     for members in sets.values():
-        groups, trainings = (
-            _Groups.of([list(own.values()) for own in members.values()]),
-            sum(map(len, members.values())),
-        )
-        for number, own in enumerate(members.values()):
-            if len(members) > LEAST_SUBMISSIONS and trainings - len(own) >= LEAST_OTHERS:
-                between[tuple(own)] = _tested(list(own.values()), groups.without(number))
+        all_, trainings = list(members.values()), sum(map(len, members.values()))
+        judged |= {key: Judgement(None) for own in all_ for key in own}
+        if len(members) > LEAST_SUBMISSIONS:
+            pairs = zip(all_, _tested(_Groups.of([list(own.values()) for own in all_])), strict=True)
+            between |= {tuple(own): flag for own, flag in pairs if trainings - len(own) >= LEAST_OTHERS}
+        for own in all_:
             if len(own) > LEAST_OTHERS:
-                kin = _Groups.of([[value] for value in own.values()])
-                for index, (key, value) in enumerate(own.items()):
-                    within[(key,)] = _tested([value], kin.without(index))
-            judged |= dict.fromkeys(own, Judgement(None))
+                kin = _tested(_Groups.of([[value] for value in own.values()]))
+                within |= {(key,): flag for key, flag in zip(own, kin, strict=True)}
     for family in (between, within):
         adjusted = holm([flag.p for flag in family.values()]) if family else ()
         for (keys, flag), p in zip(family.items(), adjusted, strict=True):
@@ -194,10 +206,12 @@ def judge(records: Iterable[Record]) -> dict[str, Judgement]:
     return judged
 
 
-def _tested(own: Sequence[float], others: _Groups) -> Flag:
-    mean = float(np.mean(own))
-    expected, p = _predict(mean, len(own), others)
-    return Flag(_score(mean), _score(expected), p)
+def _tested(groups: _Groups) -> list[Flag]:
+    expected, p = leave_one_out(groups)
+    return [
+        Flag(_score(mean), _score(likely), chance)
+        for mean, likely, chance in zip(groups.means.tolist(), expected.tolist(), p.tolist(), strict=True)
+    ]
 
 
 def flags(records: Iterable[Record]) -> dict[str, Flag]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmark import plausibility
-from benchmark.plausibility import early_score, flags, judge, predict
+from benchmark.plausibility import _Groups, early_score, flags, judge, leave_one_out, predict
 
 EPOCHS = 9
 
@@ -160,3 +160,13 @@ def test_honest_spread_is_flagged_at_the_nominal_rate(
     assert not any(flags(records) for records in ledgers)
     monkeypatch.setattr(plausibility, "LEVEL", 0.05)
     assert sum(bool(flags(records)) for records in ledgers) <= 11
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (5, 3, 1, 8), (2, 2, 40, 2, 7, 1)])
+def test_all_at_once_is_one_by_one(sizes: tuple[int, ...]) -> None:
+    random = np.random.default_rng(sum(sizes))
+    groups = [(3 + random.normal(0, 1) + random.normal(0, 0.3, size)).tolist() for size in sizes]
+    expected, p = leave_one_out(_Groups.of(groups))
+    for index, own in enumerate(groups):
+        wanted = predict(own, groups[:index] + groups[index + 1 :])
+        assert (expected[index], p[index]) == pytest.approx(wanted, rel=1e-9)

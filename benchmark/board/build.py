@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,11 +55,10 @@ def build(
         IntegrityError: when the ledger does not verify.
         InputError: when it holds no result, or the folder holds something else.
     """
-    verify(ledger, memo or Memo())
-    reading = Reading(ledger, memo)
-    board = collect.board(reading)
-    gc.freeze()  # the records stay until the end: nobody needs to walk through them again and again
-    try:
+    with _no_collection():
+        verify(ledger, memo or Memo())
+        reading = Reading(ledger, memo)
+        board = collect.board(reading)
         found, look = list(detail.pages(reading, board)), frame.look()
 
         def parts() -> Iterator[Part]:
@@ -70,8 +70,18 @@ def build(
                 step(len(found), len(found))
 
         return write(folder, board, parts(), url)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Records stay until the end: no collector needs to walk through gigabytes of them again and again."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
     finally:
-        gc.unfreeze()
+        if collecting:
+            gc.enable()
 
 
 def verify(ledger: Ledger, memo: Memo) -> None:
