@@ -32,7 +32,7 @@ BADGES: dict[Badge, str] = {
     "bitwise": "run again, with the same logits to the bit",
     "tolerance": "run again, with logits that differ by rounding alone",
     "statistical": "run again, with scores that differ by no more than chance",
-    "not reproduced": "the newest attempt to run a record of it again failed",
+    "not reproduced": "a record of it was run again and never came out the same, not even within chance",
 }
 """What each badge says, in words."""
 
