@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmark.data.manifest import CLASSES
+from benchmark.errors import InputError
 from benchmark.protocol import BASELINE, LONG, PROTOCOLS, TWO_STEP
 from benchmark.results import Arm, Pair, Results, Trial
 from benchmark.stats import secondary, verdict
@@ -24,6 +25,9 @@ from benchmark.stats.pigeonhole import Draws, draw
 from benchmark.stats.procedures import TEST_TO_TRAIN, by_training
 from benchmark.stats.verdict import Contrast, Verdict
 from benchmark.wording import sentence
+
+LEAST_GROUPS = 2
+"""Of fewer groups nothing can be said of others, not even an interval around a difference."""
 
 REGISTERED = (TWO_STEP, BASELINE)
 """The contrast whose verdicts a track promises."""
@@ -39,7 +43,8 @@ Shape = tuple[int, tuple[int, ...]]
 class Finding(NamedTuple):
     """One contrast of one trial with its verdict.
 
-    `contrast` is None where there is one training or one group, so that nothing can be tested.
+    `contrast` is None where there is one training or one group, so that nothing can be tested; with
+    one group there is no number either, see `refused`.
     """
 
     pair: Pair
@@ -49,7 +54,7 @@ class Finding(NamedTuple):
 
 
 def _contrast(results: Results, pair: Pair, drawn: dict[Shape, Draws]) -> Contrast | None:
-    if pair.trainings < 2 or pair.groups < 2:
+    if pair.trainings < 2 or pair.groups < LEAST_GROUPS:
         return None
 
     def compute() -> dict[str, Any]:
@@ -116,6 +121,21 @@ def transfer(found: dict[tuple[Trial, Question], Finding], trial: Trial) -> str:
     return "yes" if control.verdict.name == "better" else "no"
 
 
+def refused(results: Results, trial: Trial, finding: Finding) -> InputError | None:
+    """The error that stands in place of a gain on fewer than two groups."""
+    pair = finding.pair
+    if pair.groups >= LEAST_GROUPS:
+        return None
+    return InputError(
+        f"{trial.submission} on {trial.target}: a gain of {pair.protocol} over {pair.baseline} cannot be estimated",
+        file=results.ledger.path,
+        field="groups tested",
+        found=pair.groups,
+        allowed=f"{LEAST_GROUPS} or more",
+        hint="Train more folds, or group the data set more finely",
+    )
+
+
 def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[str, Any]:
     """A finding as plain data, in parts of 1."""
     pair, tested = finding.pair, finding.contrast
@@ -139,8 +159,9 @@ def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[s
         known = tested._asdict()
         entry |= {name: known[name] for name in (
             "se", "df", "p", "p_test", "p_bootstrap", "p_equivalent", "bootstrap_low", "bootstrap_high",
-            "p_satterthwaite", "smallest", "repeats_for_point",
+            "p_satterthwaite", "smallest", "smallest_margin", "repeats_for_point",
         )}  # fmt: skip
+        entry["judges_equivalence"] = tested.judges_equivalence
         entry["variances"] = tested.variances._asdict()
         entry["secondary"] = results.memo.get("secondary", pair.hashes, lambda: _secondary(results, arms, pair))
     return entry
@@ -217,7 +238,10 @@ def summary(
                 entry["trainings"] = len(results.full_repeats(arm.scored))
             entry["failed"] = [arm.records[place]["failure"]["kind"] for place in arm.failed]
             finding = found.get((trial, (name, baseline)))
-            if finding:
+            error = finding and refused(results, trial, finding)
+            if error:
+                entry["gain_error"] = str(error)
+            elif finding:
                 entry["gain"] = describe(results, arms, finding)
                 if (name, baseline) == REGISTERED:
                     entry["gain"]["transfer"] = transfer(found, trial)

@@ -63,13 +63,22 @@ def sentence(submission: str, target: str, protocol: str, gain: dict[str, Any]) 
         text = (
             f"{kind}for {submission} on {target}, these trainings cannot tell {arm} from {baseline}: "
             f"{value} points, and anything from {span} would fit; a true gain of {points(gain['smallest'])} points "
-            f"would have been found four times in five{_more(gain)}."
+            f"would have been found four times in five{_more(gain)}.{_narrow(gain)}"
         )
     return text[0].upper() + text[1:] + _TRANSFER.get(gain.get("transfer", ""), "")
 
 
 def _adjusted(family: int) -> str:
     return "the only comparison" if family == 1 else f"after adjusting for {family} comparisons"
+
+
+def _narrow(gain: dict[str, Any]) -> str:
+    if gain["judges_equivalence"]:
+        return ""
+    return (
+        " Whether they do equally well to within half a point is not judged: these trainings could judge it to within "
+        f"{points(gain['smallest_margin'])} points."
+    )
 
 
 def _more(gain: dict[str, Any]) -> str:

@@ -3,6 +3,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmark.data import manifest as manifests
+from benchmark.data.manifest import CLASSES, Entry, Manifest
 from benchmark.errors import InputError
 from benchmark.findings import summary
 from benchmark.results import Results
@@ -17,6 +19,11 @@ def gains(maker: Any, over: str = "imagenet", **options: Any) -> dict[str, Any]:
         for name, entry in row["protocols"].items()
         if "gain" in entry
     }
+
+
+def one_group() -> Manifest:
+    entries = [Entry(f"c{number:02d}", label, "c", "", 4, 4, "0" * 64, 0, -1) for number, label in enumerate(CLASSES)]
+    return manifests.build(entries, "cell")
 
 
 def test_a_clear_gain_is_better_with_everything_a_reader_needs(maker: Any) -> None:
@@ -43,6 +50,23 @@ def test_from_one_training_nothing_is_tested(maker: Any) -> None:
         maker.add(arm, 0)
     gain = gains(maker)["net tiny two-step"]
     assert gain["verdict"] == "withheld" and "p" not in gain and "found 1" in gain["needs"]
+
+
+@pytest.mark.parametrize("trainings", [1, 10])
+def test_a_gain_on_one_group_is_a_named_error_and_no_number(maker: Any, trainings: int) -> None:
+    maker.fill(imagenet=0.5, two_step=0.9)
+    maker.manifest = one_group()
+    for training in range(trainings):
+        for arm in ("imagenet", "two-step"):
+            maker.add(arm, 0, training, name="alone")
+    rows = summary(Results(maker.ledger))
+    alone, other = (row["protocols"]["two-step"] for row in rows)
+    assert "gain" not in alone and alone["macro_f1"]["value"] > 0
+    assert alone["gain_error"] == (
+        f"{maker.ledger.path}: groups tested: alone on tiny: a gain of two-step over imagenet cannot be estimated; "
+        "found 1; allowed: 2 or more. Train more folds, or group the data set more finely"
+    )
+    assert other["gain"]["verdict"] == "better" and other["gain"]["family"] == 2
 
 
 @pytest.mark.parametrize(("long", "transfer"), [(None, "not tested"), (0.5, "yes"), (0.93, "no")])

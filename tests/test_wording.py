@@ -9,6 +9,7 @@ def gain(verdict: str, **changes: Any) -> dict[str, Any]:
     return {
         "over": "imagenet", "value": 0.012, "low": 0.004, "high": 0.02, "verdict": verdict, "exploratory": False,
         "family": 4, "p_adjusted": 0.012, "p_equivalent_adjusted": 1.0, "smallest": 0.011, "repeats_for_point": 3,
+        "judges_equivalence": True, "smallest_margin": 0.004,
         "needs": "6 trainings or more (found 5)", **changes,
     }  # fmt: skip
 
@@ -25,6 +26,8 @@ def gain(verdict: str, **changes: Any) -> dict[str, Any]:
     (gain("undecided"), "a true gain of 1.1 points would have been found four times in five, and 3 repeats would"),
     (gain("undecided", repeats_for_point=0), "cannot be found with so few groups"),
     (gain("undecided", repeats_for_point=None), "four times in five."),
+    (gain("undecided", judges_equivalence=False, smallest_margin=0.0131),
+     "within half a point is not judged: these trainings could judge it to within 1.3 points."),
     (gain("withheld"), "No verdict on two-step training"),
     (gain("withheld"), "it takes 6 trainings or more (found 5)"),
 ])  # fmt: skip

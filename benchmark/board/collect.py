@@ -97,6 +97,7 @@ def gain(entry: dict[str, Any]) -> Gain:
         p=None if withheld else entry["p_adjusted"],
         family=entry["family"],
         smallest=None if withheld else number(entry["smallest"]),
+        smallest_margin=None if withheld else number(entry["smallest_margin"]),
         repeats_for_point=None if withheld else entry["repeats_for_point"],
         needs=entry["needs"],
         transfer=entry.get("transfer", ""),

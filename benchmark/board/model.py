@@ -50,6 +50,9 @@ class Gain(Strict):
     p: float | None = Field(description="adjusted over the family; null where the verdict is withheld")
     family: int = Field(description="number of contrasts that p is adjusted for")
     smallest: float | None = Field(description="smallest gain that this design finds four times in five")
+    smallest_margin: float | None = Field(
+        description="narrowest ± margin within which equivalence can be judged; above half a point it is withheld"
+    )
     repeats_for_point: int | None = Field(description="repeats that find one point so; 0: it takes more groups")
     needs: str = Field(description="what is missing for a verdict; empty when nothing is")
     transfer: Literal["", "yes", "no", "not tested"]

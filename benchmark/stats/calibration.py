@@ -5,8 +5,8 @@ Four scenarios a condition:
 - `null`: no gain. How often is one claimed?
 - `margin`: the true gain is half a point, the edge of equivalence. How often is equivalence claimed?
 - `wide`: the true gain is at the edge of a margin wide enough for equivalence to be claimed at
-  all. Where half a point is small against the standard error, `margin` never rejects: that is
-  safe, but says nothing of whether the test is right.
+  all. Where half a point is small against the standard error, equivalence is withheld in `margin`:
+  that is safe, but says nothing of whether the test is right.
 - `point`: the true gain is one point. How often is it found (power)?
 """
 
@@ -84,6 +84,10 @@ CONDITIONS = tuple(
     for folds, repeats in ((5, 1), (5, 2), (5, 4), (1, 5), (1, 10))
 )
 """The grid: CIR's cases, CIR's cells, BioImLab's cells; a track's folds, and one split."""
+
+
+JUDGED = "equivalence judged"
+"""Name of the rate that says in how many experiments equivalence was not withheld."""
 
 
 class Rate(NamedTuple):
@@ -185,11 +189,13 @@ def _rates(
     step: Callable[[], None] | None,
 ) -> list[Rate]:
     draws = pigeonhole.draw(design, RESAMPLES, seed)
-    rejected = dict.fromkeys(PROCEDURES if scenario in ("null", "point") else ("ours",), 0)
+    rejected = dict.fromkeys(PROCEDURES if scenario in ("null", "point") else ("ours", JUDGED), 0)
     for number in range(replicates):
         sample = Sample(experiment(number), design, draws, margin)
         if scenario in ("margin", "wide"):
-            rejected["ours"] += sample.contrast.p_equivalent <= ALPHA
+            judged = sample.contrast.judges_equivalence
+            rejected["ours"] += judged and sample.contrast.p_equivalent <= ALPHA
+            rejected[JUDGED] += judged
         else:
             for name in rejected:
                 claimed = PROCEDURES[name](sample) <= ALPHA

@@ -13,6 +13,9 @@ from scipy import stats
 from benchmark.stats.design import Design, Variances
 from benchmark.stats.twoway import Estimate
 
+LEAST_ERROR = 0.6
+"""How much of its level a test must be able to use: 3 of 5 %, the lower end of what counts as calibrated."""
+
 MOST_REPEATS = 1 << 20
 """Where the search for a number of repeats ends."""
 
@@ -40,6 +43,18 @@ def smallest_detectable(se: float, df: float, alpha: float = 0.05, power: float 
 def smallest_of(found: Estimate, alpha: float = 0.05, power: float = 0.8) -> float:
     """`smallest_detectable` of an estimate."""
     return smallest_detectable(found.se, found.df, alpha, power)
+
+
+def smallest_margin(se: float, df: float, alpha: float = 0.05) -> float:
+    """Narrowest ± margin within which two one-sided tests can judge equivalence, in the unit of `se`.
+
+    Of a true gain at the margin's edge they claim equivalence P(T < -t) - P(T < t - 2 margin / se)
+    of the time, with t the quantile of `alpha`: not their level but less, and next to nothing where
+    the margin is small against the error. Here it is `LEAST_ERROR` of the level (the arithmetic of
+    Phillips, Journal of Pharmacokinetics and Biopharmaceutics 18:137, 1990).
+    """
+    quantiles = stats.t.ppf([1 - alpha, 1 - (1 - LEAST_ERROR) * alpha], df)
+    return float(quantiles.mean() * se)
 
 
 def repeats_for(gain: float, design: Design, variances: Variances, alpha: float = 0.05, power: float = 0.8) -> int:

@@ -3,8 +3,9 @@
 A verdict needs the two-way t test and the pigeonhole bootstrap to agree: the larger of their
 p-values counts (an intersection-union test, Berger, Technometrics 24:295, 1982). Over a family of
 contrasts the p-values are adjusted by Holm's method. Equivalence is two one-sided tests within ±
-half a point, again by both, with its own Holm adjustment. Where trainings or groups are too few, the
-verdict is withheld, and `needs` says how many it takes.
+half a point, again by both, with its own Holm adjustment; it is withheld where half a point is so
+small against the standard error that the two tests could not err as often as they may. Where trainings
+or groups are too few, the whole verdict is withheld, and `needs` says how many it takes.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ class Contrast(NamedTuple):
         bootstrap_high: the same.
         p_satterthwaite: of the variance-components test, for comparison.
         smallest: gain that this design would find with 80 % power.
+        margin: gains within ± this count as none.
+        smallest_margin: narrowest within which equivalence can be judged, see `power.smallest_margin`.
         variances: of one training on one group.
         repeats_for_point: repeats that it takes to find one point; 0: no number of repeats is
             enough, more groups are needed; None: not known from one repeat.
@@ -71,11 +74,18 @@ class Contrast(NamedTuple):
     bootstrap_high: float
     p_satterthwaite: float
     smallest: float
+    margin: float
+    smallest_margin: float
     variances: Variances
     repeats_for_point: int | None
     trainings: int
     groups: int
     needs: str
+
+    @property
+    def judges_equivalence(self) -> bool:
+        """Whether the margin is wide enough for this error; elsewhere equivalence is withheld."""
+        return self.smallest_margin <= self.margin
 
 
 class Verdict(NamedTuple):
@@ -170,6 +180,8 @@ def contrast(
         bootstrap_high=float(bootstrap_high),
         p_satterthwaite=twoway.satterthwaite(gain, table, design).p(),
         smallest=power.smallest_of(test, alpha),
+        margin=margin,
+        smallest_margin=power.smallest_margin(test.se, test.df, alpha) if test.spread else 0.0,
         variances=variances,
         repeats_for_point=None if design.repeats == 1 else power.repeats_for(POINT, design, variances, alpha),
         trainings=design.trainings,
@@ -192,14 +204,19 @@ def decide(
 
     Returns:
         One verdict a contrast. A gain that is significant is `better` or `worse` even where it is
-        also within the margin.
+        also within the margin. None is `equivalent` whose margin is too narrow to be judged; its
+        adjusted p-value of equivalence is 1.
     """
     size = len(contrasts) if family is None else family
     adjusted, inside = np.ones(len(contrasts)), np.ones(len(contrasts))
     tested = np.array([not one.needs for one in contrasts], dtype=bool)
-    for into, values in ((adjusted, [c.p for c in contrasts]), (inside, [c.p_equivalent for c in contrasts])):
-        chosen = np.array(values)[tested]
-        into[tested] = benjamini_hochberg(chosen) if exploratory else holm(chosen, family=size)
+    judged = tested & np.array([one.judges_equivalence for one in contrasts], dtype=bool)
+    for into, values, which in (
+        (adjusted, [c.p for c in contrasts], tested),
+        (inside, [c.p_equivalent for c in contrasts], judged),
+    ):
+        chosen = np.array(values)[which]
+        into[which] = benjamini_hochberg(chosen) if exploratory else holm(chosen, family=size)
     verdicts = []
     for one, p, p_inside in zip(contrasts, adjusted, inside, strict=True):
         name: Name = "undecided"

@@ -40,7 +40,7 @@ def _gain(chance: random.Random, value: float, number: int) -> m.Gain:
         over="imagenet", value=value, low=None if number % 11 == 4 else value - half, high=None if number % 11 == 4 else value + half,
         interval="none" if number % 11 == 4 else "groups" if held else "trainings and groups", verdict=verdict,
         exploratory=False, p=None if held else min(1.0, 0.001 + chance.random() ** 4), family=40,
-        smallest=None if held else 1.4 * half, repeats_for_point=None if held else chance.randrange(0, 9),
+        smallest=None if held else 1.4 * half, smallest_margin=None if held else 0.9 * half, repeats_for_point=None if held else chance.randrange(0, 9),
         needs="6 trainings or more (found 1; 2 repeats give them)" if held else "",
         transfer=("yes", "no", "not tested")[number % 3] if verdict == "better" else "", trainings=1 if held else 10,
         groups=16, sentence=f"A sentence a biologist understands, number {number}: {100 * value:+.1f} points.",

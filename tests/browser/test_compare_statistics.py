@@ -139,6 +139,7 @@ def test_the_t_part_agrees_with_python(known: Any, name: str) -> None:
     assert (test["value"], test["se"], test["df"]) == pytest.approx((wanted.gain, wanted.se, wanted.df), **CLOSE)
     assert (test["low"], test["high"]) == pytest.approx((wanted.low, wanted.high), **CLOSE)
     assert (test["p"], test["smallest"]) == pytest.approx((wanted.p_test, wanted.smallest), **CLOSE)
+    assert test["smallestMargin"] == pytest.approx(wanted.smallest_margin, **CLOSE)
     assert found["needs"] == wanted.needs
     assert found["macros"] == pytest.approx([float(macro(a).mean()) for a in (one, two)], **CLOSE)
 
@@ -265,6 +266,13 @@ def test_groups_that_hold_other_images_are_refused(statistics: Any) -> None:
     more = counts.model_copy(update={"true": (counts.true[0] + 1, *counts.true[1:])})
     found = statistics(first, second.model_copy(update={"counts": (more,)}))
     assert found == {"refused": "The groups of the two hold different images."}
+
+
+def test_one_group_gives_a_named_error_and_no_number(statistics: Any) -> None:
+    found = statistics(*pair(Case(6, (1,), (0.9, 0.5))))
+    assert found == {
+        "refused": "Both were tested on one group only (two or more are needed): nothing can be said of others."
+    }
 
 
 def test_students_t_agrees_with_scipy(tab_of_statistics: Any) -> None:

@@ -6,6 +6,8 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmark.cli.main import app
+from benchmark.data import manifest as manifests
+from benchmark.data.manifest import CLASSES, Entry
 from benchmark.errors import InputError
 
 
@@ -48,6 +50,26 @@ def test_files_are_written_and_are_json_and_pictures(go: Any, tmp_path: Path) ->
     assert (tmp_path / "out" / "forest.svg").read_bytes().startswith(b"<svg")
     assert (tmp_path / "out" / "forest.png").read_bytes().startswith(b"\x89PNG")
     assert json.loads(go("--json")) == found
+
+
+def test_a_gain_that_cannot_be_estimated_is_named_after_the_others_are_shown(maker: Any, go: Any) -> None:
+    entries = [Entry(f"c{number:02d}", label, "c", "", 4, 4, "0" * 64, 0, -1) for number, label in enumerate(CLASSES)]
+    maker.manifest = manifests.build(entries, "cell")
+    for arm in ("imagenet", "two-step"):
+        maker.add(arm, 0, name="alone")
+    for options in ((), ("--json",)):
+        result = CliRunner().invoke(app, ["compare", "-w", str(maker.ledger.path.parents[1]), *options])
+        assert result.exit_code == 2 and result.stderr.count("error: ") == 1
+        assert (
+            "alone on tiny: a gain of two-step over imagenet cannot be estimated; found 1; allowed: 2 or more"
+            in result.stderr
+        )
+        assert "better" in result.stdout
+    assert next(line for line in go_lines(maker) if "alone" in line and "two-step" in line).count("error") == 1
+
+
+def go_lines(maker: Any) -> list[str]:
+    return CliRunner().invoke(app, ["compare", "-w", str(maker.ledger.path.parents[1])]).stdout.splitlines()
 
 
 def test_an_unknown_submission_is_named_with_those_there_are(go: Any) -> None:

@@ -40,6 +40,27 @@ def test_levels_that_are_none_are_refused(alpha: float) -> None:
         power.minimum_clusters(alpha)
 
 
+# ---- smallest margin
+
+
+def claims_at_the_edge(margin: float, se: float, df: float, alpha: float) -> float:
+    """How often two one-sided tests claim equivalence of a gain at the margin, by integrating over their region."""
+    half = margin - stats.t.ppf(1 - alpha, df) * se
+    return float(stats.t.cdf((half - margin) / se, df) - stats.t.cdf((-half - margin) / se, df))
+
+
+@pytest.mark.parametrize("df", [5, 9, 19, 1e6])
+@pytest.mark.parametrize("alpha", [0.05, 0.01])
+def test_equivalence_is_judged_where_it_may_err_three_times_in_a_hundred(df: float, alpha: float) -> None:
+    margin = power.smallest_margin(0.02, df, alpha)
+    assert claims_at_the_edge(margin, 0.02, df, alpha) == pytest.approx(0.6 * alpha)
+    assert (
+        claims_at_the_edge(1.1 * margin, 0.02, df, alpha)
+        > 0.6 * alpha
+        > claims_at_the_edge(0.9 * margin, 0.02, df, alpha)
+    )
+
+
 # ---- smallest gain
 
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from benchmark.stats import pigeonhole
 from benchmark.stats.design import Design
 from benchmark.stats.generator import MILD, STRONG, Effects, simulate, tallies
+from benchmark.stats.power import smallest_margin
 from benchmark.stats.pseudo import Tally
 from benchmark.stats.verdict import Contrast, contrast, decide, needs, table_of_gains
 
@@ -43,6 +44,22 @@ def test_a_wide_interval_is_undecided_and_a_wide_margin_equivalent() -> None:
     found = from_seed(3, effects=STRONG)
     assert [v.name for v in decide([found])] == ["undecided"]
     assert [v.name for v in decide([from_seed(3, effects=STRONG, margin=0.2)])] == ["equivalent"]
+
+
+def test_equivalence_is_withheld_where_the_margin_is_small_against_the_error() -> None:
+    found = from_seed(2)._replace(gain=0.0, p=1.0, p_equivalent=0.04)
+    wide, narrow = (found._replace(smallest_margin=factor * found.margin) for factor in (0.99, 1.01))
+    assert [wide.judges_equivalence, narrow.judges_equivalence] == [True, False]
+    assert decide([wide])[0] == ("equivalent", 1.0, 0.04, 1)
+    assert decide([narrow])[0] == ("undecided", 1.0, 1.0, 1)
+    assert decide([wide, narrow])[0].p_equivalent == 0.08, "the narrow one still counts as a member"
+    assert decide([wide, narrow], exploratory=True)[0].p_equivalent == 0.04
+
+
+def test_the_smallest_margin_is_that_of_the_error() -> None:
+    found = from_seed(3, margin=0.2)
+    assert found.margin == 0.2 and found.smallest_margin == smallest_margin(found.se, found.df)
+    assert 1.8 * found.se < found.smallest_margin < 2.6 * found.se
 
 
 def test_test_and_bootstrap_must_agree() -> None:

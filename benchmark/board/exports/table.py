@@ -79,6 +79,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("p_adjusted", "number", "p of gain, adjusted over all contrasts of its family; empty where the verdict is withheld", _gain("p")),
     Column("contrasts", "integer", "number of contrasts that p_adjusted is adjusted for", _gain("family")),
     Column("smallest_detectable", "number", "smallest gain that this design finds four times in five, part of 1", _gain("smallest")),
+    Column("smallest_margin", "number", "narrowest half-width within which equivalence can be judged, part of 1; above 0.005 equivalent is withheld", _gain("smallest_margin")),
     Column("repeats_for_point", "integer", "repeats that find a gain of one point as often; 0: it takes more groups", _gain("repeats_for_point")),
     Column("transfer", "text", "whether a better two-step also beats imagenet-long, its control for longer training: yes, no, not tested", _gain("transfer")),
     Column("needs", "text", "what is missing for a verdict", _gain("needs")),

@@ -39,7 +39,7 @@ BADGES: dict[Badge, str] = {
 VERDICTS: dict[VerdictName, str] = {
     "better": "a new training on new cells or people is expected to gain: chance alone would hardly do this",
     "worse": "likewise, but it is expected to lose",
-    "equivalent": "the gain is shown to lie within half a point of nothing",
+    "equivalent": "the gain is shown to lie within half a point of nothing, and the trainings are many enough to show that",
     "undecided": "neither can be said; the smallest detectable gain says what would have been seen",
     "withheld": "too few trainings or groups for any verdict: it takes six of each",
 }

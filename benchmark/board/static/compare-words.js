@@ -5,6 +5,9 @@ const CompareWords = (() => {
   const points = (value) => KB.points(value, true);
   const span = (one) => `${points(one.low)} to ${points(one.high)}`;
 
+  const narrow = (test) => 'Whether they do equally well to within half a point is not judged: these trainings could judge it '
+    + `to within ${KB.points(test.smallestMargin)} points.`;
+
   /**
    * The verdict as one sentence.
    * @param {object} names first, second, target, protocol (as running text).
@@ -29,7 +32,7 @@ const CompareWords = (() => {
     }
     return `By ${protocol}, these trainings cannot tell ${first} from ${second} on ${target}: ${points(value)} points, and `
       + `anything from ${span(test)} would fit; a true difference of ${KB.points(test.smallest)} points would have been `
-      + 'found four times in five.';
+      + `found four times in five.${Crossed.judgesEquivalence(test) ? '' : ` ${narrow(test)}`}`;
   }
 
   /** What the differences by chromosome say, as one sentence. */

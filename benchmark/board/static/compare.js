@@ -165,7 +165,8 @@
     return [
       ...rows,
       ['p of no difference', `${KB.p(verdict.p, true)} (t test ${KB.p(test.p, true)}, bootstrap ${KB.p(bootstrap.p, true)}; the larger counts)`],
-      ['p of a difference of half a point or more', KB.p(verdict.inside, true)],
+      ['p of a difference of half a point or more', Crossed.judgesEquivalence(test) ? KB.p(verdict.inside, true)
+        : `not judged (half a point is too little against the error; ${KB.points(test.smallestMargin)} points could be)`],
       ['Smallest detectable difference', `${KB.points(test.smallest)} points (found four times in five)`],
       ['Bootstrap interval', `${KB.interval(bootstrap.low, bootstrap.high, true)} points`],
     ];

@@ -13,6 +13,7 @@ const Crossed = (() => {
   const MARGIN = 0.005;
   const ALPHA = 0.05;
   const MINIMUM = 6;
+  const LEAST_ERROR = 0.6;
 
   const f1 = (hits, claimed, truth) => (truth > 0 ? (2 * hits) / (truth + claimed) : NaN);
   const trainings = (pair) => pair.repeats * pair.blocks.length;
@@ -123,6 +124,7 @@ const Crossed = (() => {
       p: spread ? 2 * Chance.tAbove(Math.abs(value) / se, df) : 1,
       inside: inside(MARGIN),
       smallest: (Chance.tQuantile(1 - ALPHA / 2, df) + Chance.tQuantile(0.8, df)) * se,
+      smallestMargin: spread ? ((Chance.tQuantile(1 - ALPHA, df) + Chance.tQuantile(1 - (1 - LEAST_ERROR) * ALPHA, df)) / 2) * se : 0,
     };
   }
 
@@ -186,14 +188,17 @@ const Crossed = (() => {
     return found.map((one, place) => ({ ...one, adjusted: adjusted[place] }));
   }
 
+  /** Whether half a point is wide enough, against this error, for equivalence to be judged. */
+  const judgesEquivalence = (test) => test.smallestMargin <= MARGIN;
+
   /** A verdict on one difference: `test` from `difference`, `bootstrap` from `Pigeonhole.resample`. */
   function decide(pair, test, bootstrap) {
     if (needs(pair)) return { name: 'withheld', p: null, inside: null };
     const p = Math.max(test.p, bootstrap.p);
-    const inside = Math.max(test.inside, bootstrap.inside);
+    const inside = judgesEquivalence(test) ? Math.max(test.inside, bootstrap.inside) : 1;
     if (p <= ALPHA) return { name: test.value > 0 ? 'better' : 'worse', p, inside };
     return { name: inside <= ALPHA ? 'equivalent' : 'undecided', p, inside };
   }
 
-  return { MARGIN, ALPHA, MINIMUM, macro, byClass, score, difference, needs, perClass, decide, trainings };
+  return { MARGIN, ALPHA, MINIMUM, macro, byClass, score, difference, needs, perClass, decide, judgesEquivalence, trainings };
 })();

@@ -82,6 +82,9 @@ const Tallies = (() => {
       throw new Refusal('The groups of the two hold different images.');
     }
     const blocks = folds.map(([k]) => first.folds[k]);
+    if (one.truth.length / first.classes < 2) {
+      throw new Refusal('Both were tested on one group only (two or more are needed): nothing can be said of others.');
+    }
     return {
       first: one, second: two, truth: one.truth, repeats: repeats.length, blocks, classes: first.classes,
       groups: one.truth.length / first.classes,
