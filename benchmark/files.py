@@ -122,9 +122,12 @@ def read_text(path: Path, limit: int) -> str:
         raise InputError("not UTF-8 text", file=path) from error
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def canonical(data: object) -> str:
     """The one JSON text of some data: sorted keys, no spaces, no NaN."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return _CANONICAL.encode(data)
 
 
 def digest(data: object) -> str:

@@ -8,6 +8,7 @@ gives another key. Whoever changes stored predictions is found by their hash, no
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sqlite3
@@ -15,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from benchmark.files import digest, disk_errors
+from benchmark.files import disk_errors
 from benchmark.provenance import harness
 
 
@@ -48,7 +49,7 @@ class Memo:
         """
         if self._store is None:
             return compute()
-        key = digest([kind, harness()["code"], *parts])
+        key = hashlib.sha256("\0".join([kind, harness()["code"], *parts]).encode()).hexdigest()
         found = self._store.execute("SELECT value FROM figures WHERE key = ?", (key,)).fetchone()
         if found:
             self.hits += 1

@@ -54,9 +54,18 @@ def test_too_few_replicates_are_refused() -> None:
         calibrate.tasks([SMALL], 10, 0)
 
 
+def test_a_low_rate_of_equivalence_counts_only_where_it_is_judged() -> None:
+    low = line(0.01, "margin")
+    for judged, wrong in ((0.9, True), (0.2, False)):
+        low["rates"][1:] = [{"procedure": "equivalence judged", "rate": judged}]
+        assert bool(calibrate.outside([low])) == wrong and calibrate.withholds(low) != wrong
+    low["rates"][0]["rate"] = 0.08
+    assert calibrate.outside([low]), "too many claims are wrong everywhere"
+
+
 @pytest.mark.parametrize(("found", "wrong"), [
     (line(0.05), False), (line(0.071), True), (line(0.02), True),
-    (line(0.0, "margin"), False), (line(0.08, "margin"), True), (line(0.02, "wide"), False), (line(0.08, "wide"), False),
+    (line(0.0, "margin"), True), (line(0.08, "margin"), True), (line(0.02, "wide"), False), (line(0.08, "wide"), False),
     (line(0.9, "point"), False), (line(0.2, withheld=True), False), (line(0.01, real=True), False),
 ])  # fmt: skip
 def test_the_bar(found: dict[str, Any], wrong: bool) -> None:

@@ -6,7 +6,6 @@ import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from benchmark.board.pages import changes, compare, frame, index, method, submis
 from benchmark.board.pictures import bundle as pictures
 from benchmark.board.reading import Reading
 from benchmark.errors import InputError, IntegrityError
-from benchmark.files import atomic, digest, disk_errors, sha256_file
+from benchmark.files import atomic, digest, disk_errors
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
 
@@ -105,15 +104,18 @@ def verify(ledger: Ledger, memo: Memo) -> None:
         for record in ledger.records()
         if record["status"] == "scored"
     ]
-    with ThreadPoolExecutor() as pool:
-        for (path, digest), found in zip(wanted, pool.map(_hash, (path for path, _ in wanted)), strict=True):
-            if found != digest:
-                problem = "predictions are missing" if found is None else "predictions are not those of the record"
-                raise IntegrityError(problem, file=path, hint=hint)
+    for path, recorded in wanted:
+        found = _hash(path)
+        if found != recorded:
+            problem = "predictions are missing" if found is None else "predictions are not those of the record"
+            raise IntegrityError(problem, file=path, hint=hint)
 
 
 def _hash(path: Path) -> str | None:
-    return sha256_file(path) if path.is_file() else None
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
 
 
 class Part(NamedTuple):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmark import grading, plausibility
 from benchmark.board.model import Badge, GradeName
@@ -22,14 +23,15 @@ from benchmark.withdrawal import withdrawn
 Step = Callable[[int, int | None], None]
 
 
-class Line(NamedTuple):
+@dataclass(frozen=True)
+class Line:
     """One trial with its summary."""
 
     trial: Trial
     summary: dict[str, Any]
     arms: dict[str, Arm]
 
-    @property
+    @cached_property
     def records(self) -> list[Record]:
         """Its records, oldest first."""
         found = [record for arm in self.arms.values() for record in arm.records.values()]

@@ -40,6 +40,7 @@ def compare(
               karyobench compare tf-efficientnet-lite0 --track pocket --over imagenet-long
     """
     from benchmark import protocol as protocols
+    from benchmark.allocator import keep_memory
     from benchmark.findings import summary
     from benchmark.ledger import Ledger
     from benchmark.memo import Memo
@@ -48,6 +49,7 @@ def compare(
     from benchmark.results import Results
 
     protocols.get(over)
+    keep_memory()
     ledger = Ledger(workspace / "ledger")
     with Memo(memory()) as remembered, bar("comparing", "families") as progress:
         results = Results(ledger, track, memo=remembered)
@@ -63,8 +65,10 @@ def compare(
         whole = {"rows": rows, "ranks": ranks(listed), "general": answers(listed)}
     if output:
         write(whole, output)
+    errors = [entry["gain_error"] for row in rows for entry in row["protocols"].values() if "gain_error" in entry]
     if json:
         emit(whole)
+        _refuse(errors)
         return
     say(render(rows, over))
     for wanted, text in ((secondary, render_secondary(rows)), (classes, render_classes(rows))):
@@ -74,6 +78,15 @@ def compare(
         say(f"\n{render_overview(whole)}")
     if output:
         say(f"\nwrote {output}")
+    _refuse(errors)
+
+
+def _refuse(errors: list[str]) -> None:
+    """Name every gain that could not be estimated, after the others were shown, and end with an error."""
+    for text in errors:
+        typer.echo(f"error: {text}", err=True)
+    if errors:
+        raise typer.Exit(InputError.exit_code)
 
 
 def write(whole: dict[str, Any], folder: Path) -> None:
@@ -101,6 +114,8 @@ def _p(value: float) -> str:
 
 
 def _gain(gain: dict[str, Any]) -> tuple[str, str, str, str, str]:
+    if "error" in gain:
+        return "error", "", "", "", ""
     if not gain:
         return ("",) * 5
     text = interval(gain, signed=True) + (" *" if gain["interval"] == "groups" else "")
@@ -118,8 +133,8 @@ def render(rows: list[dict[str, Any]], over: str) -> str:
     for row in rows:
         for name, entry in row["protocols"].items():
             score = interval(entry["macro_f1"]) if "macro_f1" in entry else "failed: " + ", ".join(entry["failed"])
-            gain = entry.get("gain", {})
-            if gain:
+            gain = entry.get("gain", {"error": entry["gain_error"]} if "gain_error" in entry else {})
+            if "sentence" in gain:
                 sentences.append(gain["sentence"])
             place = (row["submission"], row["track"], row["target"], name)
             lines.append((*place, score, *_gain(gain), entry.get("trainings", 0), _marks(row, gain)))

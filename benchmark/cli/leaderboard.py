@@ -38,8 +38,10 @@ def build(
 def build_board(ledger: Ledger, folder: Path, url: str | None = None) -> Path:
     """Build with a progress bar and the user's memory of figures."""
     from benchmark import memo
+    from benchmark.allocator import keep_memory
     from benchmark.board.build import build as write
 
+    keep_memory()
     with memo.Memo(memo.default()) as remembered, bar("board", "submissions") as progress:
         return write(ledger, folder, memo=remembered, url=url, step=progress)
 

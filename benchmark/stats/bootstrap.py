@@ -22,6 +22,9 @@ MINIMUM_GROUPS = 4
 """Below this many groups an interval from resampling them says nothing, and none is given."""
 
 
+Floats = npt.NDArray[np.float64]
+
+
 class Interval(NamedTuple):
     """A value with its interval, in the unit of the value; NaN bounds where none can be given."""
 
@@ -40,10 +43,17 @@ def _draws(groups: int, resamples: int, seed: int) -> npt.NDArray[np.float64]:
 
 def _scores(matrices: npt.NDArray[np.generic], weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Mean over trainings of macro-F1 under each weighting: (t, g, c, c) and (r, g) give (r,)."""
-    counts = tally(matrices)
-    by_training = [Tally(*(weights @ part for part in one)) for one in zip(*counts, strict=True)]
-    scores = [macro(Tally(*(part[:, None] for part in one))) for one in by_training]
+    scores = [_macro(*(weights @ part for part in one)) for one in zip(*tally(matrices), strict=True)]
     return np.asarray(np.mean(scores, axis=0), dtype=np.float64)
+
+
+def _macro(hits: Floats, claimed: Floats, true: Floats) -> Floats:
+    """`pseudo.macro` of pooled counts, (r, c) each: the hot part, without a mask where every class is there."""
+    total = true + claimed
+    held = true > 0
+    if held.all():
+        return np.asarray((2 * hits / total).mean(axis=1))
+    return macro(Tally(hits[:, None], claimed[:, None], true[:, None]))
 
 
 def _interval(value: float, sample: npt.NDArray[np.float64], level: float) -> Interval:
