@@ -21,6 +21,7 @@ from torch import nn
 from benchmark.stats.metrics import confusion, macro_f1
 from benchmark.track import Recipe
 from benchmark.training.augment import Augmenter
+from benchmark.training.depthwise import fast_depthwise
 from benchmark.training.predict import Normaliser, as_float, logits
 
 
@@ -127,7 +128,10 @@ def train(
                 group["lr"] = rate
             chosen = shuffled[batch * size : (batch + 1) * size]
             images = normalise(augment(as_float(training.pixels[chosen])))
-            with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+            with (
+                torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"),
+                fast_depthwise(device.type == "cpu" and recipe.precision == "fp32"),
+            ):
                 out = model(images)
             loss = F.cross_entropy(out.float(), training.labels[chosen], label_smoothing=recipe.label_smoothing)
             update.zero_grad(set_to_none=True)

@@ -13,6 +13,7 @@ import torch
 
 from benchmark import submission as submissions
 from benchmark import track as tracks
+from benchmark.allocator import keep_memory
 from benchmark.training.environment import make_deterministic
 from benchmark.training.loop import Images, train
 from benchmark.training.model import build
@@ -28,6 +29,7 @@ def seconds_per_image(submission: submissions.Submission, track: tracks.Track) -
         submission: whose model is built, with random weights.
         track: its batch size, image size and augmentation.
     """
+    keep_memory()
     make_deterministic(0, 1)
     spec, recipe, side = submission.spec.model, track.recipe, track.preprocess.size
     model = build(spec, submission.folder, img_size=side)

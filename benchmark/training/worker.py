@@ -20,6 +20,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from benchmark.allocator import keep_memory
 from benchmark.errors import InputError
 from benchmark.files import save_array
 from benchmark.job import MACHINE_FAILED, MODEL_FAILED, Failure, Job
@@ -93,6 +94,7 @@ def disk_failed(error: Exception) -> bool:
 def main(arguments: list[str]) -> int:
     """Run and turn a model's failure into `failure.json` and its exit code."""
     inputs, output = Path(arguments[0]), Path(arguments[1])
+    keep_memory()
     try:
         job = Job.model_validate_json((inputs / "job.json").read_text())
     except (OSError, ValueError) as error:
