@@ -174,7 +174,10 @@ class Campaign:
         runner.sweep()
         for name in sorted({unit.dataset for unit in units}):
             runner.prepared(name)
-        return list(ENGINES[engine](jobs, backend.stop).run(units, runner.execute))
+        try:
+            return list(ENGINES[engine](jobs, backend.stop).run(units, runner.execute))
+        finally:
+            backend.close()
 
 
 def processors() -> int:

@@ -115,17 +115,22 @@ def command(workspace: Path, track_file: Path, submission: Path) -> list[str]:
 
 
 def workers_of(workspace: Path) -> list[str]:
-    """Command lines of the processes that still work on a workspace, after five seconds at most."""
+    """Workers in a workspace, and hosts that lost their harness, that are still there after five seconds at most."""
     found: list[str] = []
     for _ in range(100):
         found = []
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             try:
-                line = path.read_bytes()
+                line, place = path.read_bytes(), os.readlink(path.with_name("cwd"))
+                variables = path.with_name("environ").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if str(workspace).encode() in line and b"benchmark.start_worker" in line:
-                found.append(line.decode())
+            if b"benchmark.start_worker" in line:
+                harness = next(
+                    (v.split(b"=")[1].decode() for v in variables if v.startswith(b"KARYOBENCH_HARNESS=")), ""
+                )
+                if place.startswith(str(workspace)) or not Path(f"/proc/{harness}").exists():
+                    found.append(f"{line.decode()} in {place}")
         if not found:
             return []
         time.sleep(0.05)

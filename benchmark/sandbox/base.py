@@ -93,6 +93,9 @@ class Sandbox(ABC):
             InfrastructureError: when the backend does not answer.
         """
 
+    def close(self) -> None:  # noqa: B027 (most backends hold nothing)
+        """Called once after the last unit: lets go of what units share."""
+
     def inside(self, device: str) -> str:
         """Name of a device as the unit sees it."""
         return device

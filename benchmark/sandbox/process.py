@@ -1,4 +1,4 @@
-"""The `process` sandbox: a child process of this user, for one's own code on one's own machine.
+"""The `process` sandbox: a process of this user, for one's own code on one's own machine.
 
 It keeps apart what is measured (time, memory, exit) from what runs, ends everything the unit
 started, and hands over only the agreed folders. It does not keep hostile code from reading files
@@ -11,8 +11,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -20,6 +18,7 @@ from typing import IO, Any
 
 from benchmark.sandbox.base import STOPPED, EpochReport, Limits, Outcome, Sandbox
 from benchmark.sandbox.energy import joules_between, read_microjoules
+from benchmark.sandbox.hosts import Host, HostDiedError, Hosts
 from benchmark.sandbox.judge import judge, with_log
 from benchmark.start_worker import PARENT
 
@@ -38,37 +37,46 @@ KEPT = (
 
 
 class ProcessSandbox(Sandbox):
-    """Runs the worker as a child process in its own session."""
+    """Runs every worker as a process of its own, in its own session, forked from a host that has imported all."""
 
     name = "process"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hosts = Hosts()
+
+    def close(self) -> None:
+        """See `Sandbox.close`."""
+        self._hosts.close()
 
     def run(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
         """See `Sandbox.run`."""
         inputs, output = inputs.resolve(), output.resolve()
-        before, started = read_microjoules(), time.monotonic()
-        with (output / "worker.log").open("wb") as log:
-            try:
-                child = subprocess.Popen(
-                    [sys.executable, "-P", "-m", "benchmark.start_worker", str(inputs), str(output)],
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    stdin=subprocess.DEVNULL,
-                    env=environment(limits),
-                    cwd=output,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                return Outcome("infrastructure", "start", f"cannot start the worker: {error}")
+        surroundings = environment(limits)
         try:
-            status, peak, timed_out = _wait(
-                child, output / "log.jsonl", started + limits.seconds, report, self.stopping
+            host, worker = self._hosts.start(surroundings, inputs, output)
+        except HostDiedError as error:
+            return Outcome("infrastructure", "start", f"cannot start the worker: {error}")
+        before, started = read_microjoules(), time.monotonic()
+        code = None
+        try:
+            code, peak, timed_out = _wait(
+                host, worker, output / "log.jsonl", started + limits.seconds, report, self.stopping
+            )
+        except HostDiedError as error:
+            return Outcome(
+                "infrastructure", "killed", f"the worker's host was ended from outside: {error}".rstrip(": ")
             )
         finally:
-            _end_session(child)
+            _kill(worker)
+            if code is None:
+                host.close()
+            else:
+                self._hosts.free(host, surroundings)
         if self.stopping.is_set():
             return STOPPED
         seconds = time.monotonic() - started
-        status_kind = _judge(status, timed_out, output, limits)
+        status_kind = _judge(code, timed_out, output, limits)
         return Outcome(
             *status_kind,
             seconds=round(seconds, 3),
@@ -99,24 +107,21 @@ def variables(limits: Limits) -> dict[str, str]:
 
 
 def _wait(
-    child: subprocess.Popen[bytes], log: Path, deadline: float, report: EpochReport, stopping: threading.Event
+    host: Host, worker: int, log: Path, deadline: float, report: EpochReport, stopping: threading.Event
 ) -> tuple[int, int | None, bool]:
-    """Wait for the child; returns its wait status, peak resident bytes, and whether it was too slow."""
+    """Wait for a worker; returns its exit code or minus its signal, peak resident bytes, and whether it was too slow."""
     tail = _Tail(log, report)
     timed_out = False
     while True:
-        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
-        if pid:
-            child.returncode = os.waitstatus_to_exitcode(status)
-            tail.read()
-            return child.returncode, usage.ru_maxrss * 1024, timed_out
+        answer = host.poll(POLL)
         tail.read()
+        if answer:
+            return os.waitstatus_to_exitcode(int(answer["status"])), int(answer["peak_bytes"]), timed_out
         if stopping.is_set():
-            _kill(child.pid)
-        elif time.monotonic() > deadline and not timed_out:
+            _kill(worker)
+        elif time.monotonic() > deadline:
             timed_out = True
-            _kill(child.pid)
-        time.sleep(POLL)
+            _kill(worker)
 
 
 class _Tail:
@@ -145,13 +150,6 @@ class _Tail:
 def _kill(session: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(session, signal.SIGKILL)
-
-
-def _end_session(child: subprocess.Popen[bytes]) -> None:
-    """End the child and everything it started in its session."""
-    _kill(child.pid)
-    if child.returncode is None:
-        child.wait()
 
 
 def _judge(code: int, timed_out: bool, output: Path, limits: Limits) -> tuple[Any, str, str]:

@@ -4,31 +4,50 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from benchmark.sandbox import Limits, Outcome, ProcessSandbox
+from benchmark.sandbox import Limits, Outcome, ProcessSandbox, hosts
 from benchmark.sandbox import process as module
+
+PLACE = """
+import sys, types
+module = types.ModuleType("benchmark.training.worker")
+def main(arguments):
+    sys.argv = ["worker", *arguments]
+    exec(CODE, {"__name__": "worker"})
+    return 0
+CODE = {code!r}
+module.main = main
+import benchmark.training
+sys.modules["benchmark.training.worker"] = benchmark.training.worker = module
+import runpy
+sys.argv = ["host"]
+runpy.run_module("benchmark.start_worker", run_name="__main__")
+"""
+"""A host whose worker is some lines of Python."""
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Runs some Python code in place of the worker."""
     monkeypatch.setattr(module, "POLL", 0.01)
-    real = module.subprocess.Popen
+    real, sandbox = hosts.subprocess.Popen, ProcessSandbox()
 
-    def go(code: str, seconds: float = 20.0) -> tuple[Outcome, list[dict[str, Any]]]:
-        output = tmp_path / "output"
+    def go(code: str, seconds: float = 20.0, output: Path | None = None) -> tuple[Outcome, list[dict[str, Any]]]:
+        output = output or tmp_path / "output"
         output.mkdir()
         lines: list[dict[str, Any]] = []
-        monkeypatch.setattr(
-            module.subprocess, "Popen", lambda command, **kw: real([sys.executable, "-c", code, *command[-2:]], **kw)
-        )
-        return ProcessSandbox().run(tmp_path, output, Limits(seconds, 1), lines.append), lines
+        text = PLACE.replace("{code!r}", repr(code))
+        monkeypatch.setattr(hosts.subprocess, "Popen", lambda command, **kw: real([sys.executable, "-c", text], **kw))
+        return sandbox.run(tmp_path, output, Limits(seconds, 1), lines.append), lines
 
-    return go
+    go.sandbox = sandbox  # type: ignore[attr-defined]
+    yield go
+    sandbox.close()
 
 
 def test_a_good_end_is_measured(run: Any) -> None:
@@ -112,16 +131,11 @@ def test_only_a_few_variables_reach_the_unit(run: Any, monkeypatch: pytest.Monke
 
 
 def test_relative_folders_are_found_although_the_unit_runs_in_its_output(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Path("output").mkdir()
     code = "import sys, pathlib; sys.exit(0 if all(pathlib.Path(p).is_dir() for p in sys.argv[1:]) else 3)"
-    real = module.subprocess.Popen
-    monkeypatch.setattr(
-        module.subprocess, "Popen", lambda command, **kw: real([sys.executable, "-c", code, *command[-2:]], **kw)
-    )
-    outcome = ProcessSandbox().run(Path("."), Path("output"), Limits(20, 1), lambda line: None)
+    outcome, _ = run(code, output=Path("output"))
     assert outcome.status == "finished", outcome.message
 
 

@@ -1,0 +1,148 @@
+"""Hosts with the real worker module: many units one after the other, each as if it were the first."""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.sandbox import Limits, ProcessSandbox
+from benchmark.sandbox import process as module
+from benchmark.sandbox.hosts import Host, HostDiedError, Hosts
+
+ECHO = (
+    "import json, os, sys\n"
+    "for line in sys.stdin:\n"
+    "    print(json.dumps({'pid': os.getpid()}), flush=True)\n"
+    "    print(json.dumps({'status': 0, 'peak_bytes': 1}), flush=True)\n"
+)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[ProcessSandbox]:
+    made = ProcessSandbox()
+    yield made
+    made.close()
+
+
+def broken_unit(folder: Path) -> tuple[Path, Path]:
+    """Inputs that the real worker refuses, saying which process it is."""
+    (folder / "output").mkdir(parents=True)
+    (folder / "job.json").write_text("{}")
+    return folder, folder / "output"
+
+
+def hosts_of(sandbox: ProcessSandbox) -> list[Host]:
+    return [host for free in sandbox._hosts._free.values() for host in free]
+
+
+def test_one_host_serves_unit_after_unit_and_ends_with_the_run(sandbox: ProcessSandbox, tmp_path: Path) -> None:
+    for number in range(3):
+        outcome = sandbox.run(*broken_unit(tmp_path / str(number)), Limits(60, 1), lambda line: None)
+        assert (outcome.status, outcome.kind) == ("infrastructure", "machine"), outcome.message
+        assert "the job cannot be read" in (tmp_path / str(number) / "output" / "worker.log").read_text()
+    [host] = hosts_of(sandbox)
+    assert host.process.poll() is None
+    sandbox.close()
+    assert host.process.poll() == -signal.SIGKILL and not hosts_of(sandbox)
+
+
+def test_other_threads_are_another_host(sandbox: ProcessSandbox, tmp_path: Path) -> None:
+    for threads in (1, 2):
+        sandbox.run(*broken_unit(tmp_path / str(threads)), Limits(60, threads), lambda line: None)
+    assert len(hosts_of(sandbox)) == 2
+
+
+def test_a_free_host_that_died_is_replaced(sandbox: ProcessSandbox, tmp_path: Path) -> None:
+    sandbox.run(*broken_unit(tmp_path / "first"), Limits(60, 1), lambda line: None)
+    [before] = hosts_of(sandbox)
+    os.kill(before.process.pid, signal.SIGKILL)
+    before.process.wait()
+    outcome = sandbox.run(*broken_unit(tmp_path / "second"), Limits(60, 1), lambda line: None)
+    assert outcome.kind == "machine" and hosts_of(sandbox) != [before]
+
+
+def test_a_host_that_is_killed_under_a_unit_is_the_machines_failure(
+    sandbox: ProcessSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = module._wait
+
+    def kill(host: Host, *rest: Any) -> Any:
+        os.kill(host.process.pid, signal.SIGKILL)
+        host.process.wait()
+        host._pending = b""
+        return real(host, *rest)
+
+    monkeypatch.setattr(module, "_wait", kill)
+    # an answer may have been on its way already: then the unit had ended, and is judged as it ended
+    outcome = sandbox.run(*broken_unit(tmp_path / "unit"), Limits(60, 1), lambda line: None)
+    assert outcome.status == "infrastructure" and outcome.kind in ("killed", "machine")
+
+
+def test_a_host_that_cannot_start_says_what_it_printed(
+    sandbox: ProcessSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = tmp_path / "torch.py"
+    bad.write_text("raise ImportError('this torch is broken')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    outcome = sandbox.run(*broken_unit(tmp_path / "unit"), Limits(60, 1), lambda line: None)
+    assert (outcome.status, outcome.kind) == ("infrastructure", "start")
+    assert "this torch is broken" in outcome.message
+
+
+def test_hosts_are_kept_by_their_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("benchmark.sandbox.hosts.sys.executable", sys.executable)
+    hosts, made = Hosts(), []
+
+    def host(command: list[str], environment: dict[str, str]) -> Host:
+        made.append(environment)
+        return Host([sys.executable, "-c", ECHO], environment)
+
+    monkeypatch.setattr("benchmark.sandbox.hosts.Host", host)
+    one, two = {"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "2"}
+    for environment in (one, one, two, one):
+        taken, pid = hosts.start(environment, tmp_path, tmp_path)
+        assert pid == taken.process.pid
+        assert taken.poll(10.0) == {"status": 0, "peak_bytes": 1}
+        hosts.free(taken, environment)
+    assert made == [one, two]
+    hosts.close()
+
+
+def test_a_host_without_a_program_is_named() -> None:
+    with pytest.raises(HostDiedError, match="nowhere"):
+        Host(["/nowhere/python"], {})
+
+
+def test_what_a_unit_leaves_in_memory_is_gone_for_the_next(tmp_path: Path) -> None:
+    """Every unit is a fork of a host that has seen none."""
+    code = (
+        "import sys, types, json\n"
+        "module = types.ModuleType('benchmark.training.worker')\n"
+        "def main(arguments):\n"
+        "    sys.seen = getattr(sys, 'seen', 0) + 1\n"
+        "    open('seen', 'w').write(str(sys.seen))\n"
+        "    return 0\n"
+        "module.main = main\n"
+        "import benchmark.training\n"
+        "sys.modules['benchmark.training.worker'] = benchmark.training.worker = module\n"
+        "import runpy\nsys.argv = ['host']\n"
+        "runpy.run_module('benchmark.start_worker', run_name='__main__')\n"
+    )
+    host = Host([sys.executable, "-c", code], {**os.environ, "KARYOBENCH_HARNESS": ""})
+    pids = set()
+    try:
+        for number in range(3):
+            output = tmp_path / str(number)
+            output.mkdir()
+            pids.add(host.begin(tmp_path, output))
+            answer = host.poll(30.0)
+            assert answer is not None and answer["status"] == 0, (output / "worker.log").read_text()
+            assert (output / "seen").read_text() == "1"
+    finally:
+        host.close()
+    assert len(pids) == 3 and json.dumps(sorted(pids)) != "[]"
