@@ -28,6 +28,9 @@ from benchmark.speed import Speeds
 from benchmark.submission import Submission
 from benchmark.track import Track
 
+GPU_DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")))
+"""One of these is there where torch could find a GPU on Linux: NVIDIA's driver, that of WSL, AMD's."""
+
 MEMORY_OF_A_UNIT = 2 * 1024**3
 """A worker of the pocket track takes about 1.1 GiB; larger models at 64 pixels up to 2."""
 
@@ -206,7 +209,12 @@ def free_memory() -> int:
 
 
 def default_device() -> str:
-    """`cuda` where there is a GPU that this torch can use, else `cpu`; recorded with every unit."""
+    """`cuda` where there is a GPU that this torch can use, else `cpu`; recorded with every unit.
+
+    Without a GPU's driver torch is not even imported, which takes seconds and memory beside the units.
+    """
+    if not any(path.exists() for path in GPU_DRIVERS):
+        return "cpu"
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

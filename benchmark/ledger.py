@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmark import grading, withdrawal
+from benchmark import withdrawal
 from benchmark.data import manifest as manifests
 from benchmark.data.manifest import CLASSES, Manifest
 from benchmark.errors import InputError, IntegrityError
@@ -221,6 +221,8 @@ class Ledger:
 
     def verify(self, rescore: bool = True) -> list[Finding]:
         """Everything that is wrong: broken chain, changed bytes, missing files, drifted scores and grades."""
+        from benchmark import grading  # with scipy's statistics, which take long to import and are needed here only
+
         findings: list[Finding] = []
         before: dict[str, Record] = {}
         previous = GENESIS
@@ -256,5 +258,7 @@ class Ledger:
             again = self.rescore(record)
         except IntegrityError as error:
             return [Finding(number, str(error))]
+        from benchmark import grading
+
         drifted = grading.drifted(again, record["scores"])
         return [Finding(number, f"scores drifted from the predictions: {', '.join(drifted)}")] if drifted else []

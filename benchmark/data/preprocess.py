@@ -23,7 +23,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
-from scipy import ndimage
 
 U8 = npt.NDArray[np.uint8]
 
@@ -89,6 +88,8 @@ def foreground_mask(pixels: U8) -> npt.NDArray[np.bool_]:
     is all foreground, so that nothing is lost silently.
     """
     threshold = max(8.0, 0.15 * float(pixels.max()))
+    from scipy import ndimage  # takes long to import, and a plan needs no pixel
+
     mask = ndimage.binary_fill_holes(pixels >= threshold)
     labels, count = ndimage.label(mask, structure=np.ones((3, 3), int))
     if count == 0:
@@ -130,6 +131,8 @@ def cut(pixels: U8, polarity: str, upright: bool) -> Foreground:
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     window = slice(rows[0], rows[-1] + 1 + 2 * _BORDER), slice(columns[0], columns[-1] + 1 + 2 * _BORDER)
     light, mask = np.pad(light, _BORDER)[window], np.pad(mask, _BORDER)[window]
+    from scipy import ndimage
+
     clean = np.where(ndimage.binary_dilation(mask, iterations=2), light, 0).astype(np.uint8)
     if upright:
         angle = upright_angle(mask)

@@ -1,0 +1,28 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark import campaign
+
+CODE = """
+import sys
+from benchmark import campaign
+campaign.GPU_DRIVERS = tuple(map(campaign.Path, sys.argv[1:]))
+print(campaign.default_device(), "torch" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize(
+    ("drivers", "imported"), [([], "False"), (["/nowhere/driver"], "False"), (["/dev/null"], "True")]
+)
+def test_torch_is_asked_for_a_gpu_only_where_there_is_a_driver(drivers: list[str], imported: str) -> None:
+    done = subprocess.run([sys.executable, "-c", CODE, *drivers], capture_output=True, text=True, check=True)
+    device, found = done.stdout.split()
+    assert found == imported and device in ("cpu", "cuda")
+    assert device == "cpu" or drivers == ["/dev/null"]
+
+
+def test_the_drivers_of_nvidia_and_amd_are_looked_for() -> None:
+    assert {Path("/dev/nvidiactl"), Path("/dev/kfd")} <= set(campaign.GPU_DRIVERS)
