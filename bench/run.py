@@ -154,7 +154,7 @@ def main() -> None:
         one = ["-p", "imagenet", "--fold", "0", "--repeat", "0"]
         for number in range(options.rounds):
             order = [*PEERS, "ours, one unit", "ours, two units"]
-            random.Random(number).shuffle(order)  # noqa: S311
+            random.Random(number).shuffle(order)  # noqa: S311 (an order, no secret)
             for name in order:
                 if name in PEERS:
                     keep(name, str(number), lambda name=name: peer(name, unit, options, prepared))

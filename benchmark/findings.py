@@ -246,7 +246,7 @@ def summary(
                 if (name, baseline) == REGISTERED:
                     entry["gain"]["transfer"] = transfer(found, trial)
                     control = found.get((trial, (TWO_STEP, LONG)))
-                    if control:
+                    if control and refused(results, trial, control) is None:
                         entry["gain"]["over_long"] = describe(results, arms, control)
                 entry["gain"]["sentence"] = sentence(trial.submission, trial.target, name, entry["gain"])
             row["protocols"][name] = entry

@@ -21,8 +21,13 @@ def gains(maker: Any, over: str = "imagenet", **options: Any) -> dict[str, Any]:
     }
 
 
-def one_group() -> Manifest:
-    entries = [Entry(f"c{number:02d}", label, "c", "", 4, 4, "0" * 64, 0, -1) for number, label in enumerate(CLASSES)]
+def one_group(folds: int = 1) -> Manifest:
+    """One group in every fold."""
+    entries = [
+        Entry(f"c{fold}-{number:02d}", label, f"c{fold}", "", 4, 4, "0" * 64, fold, -1)
+        for fold in range(folds)
+        for number, label in enumerate(CLASSES)
+    ]
     return manifests.build(entries, "cell")
 
 
@@ -67,6 +72,16 @@ def test_a_gain_on_one_group_is_a_named_error_and_no_number(maker: Any, training
         "found 1; allowed: 2 or more. Train more folds, or group the data set more finely"
     )
     assert other["gain"]["verdict"] == "better" and other["gain"]["family"] == 2
+
+
+def test_a_control_on_one_group_gives_no_number_either(maker: Any) -> None:
+    maker.manifest = one_group(folds=2)
+    for arm in ("imagenet", "two-step"):
+        for fold in range(2):
+            maker.add(arm, fold)
+    maker.add("imagenet-long", 0)
+    gain = gains(maker)["net tiny two-step"]
+    assert "over_long" not in gain and gain["groups"] == 2
 
 
 @pytest.mark.parametrize(("long", "transfer"), [(None, "not tested"), (0.5, "yes"), (0.93, "no")])

@@ -16,7 +16,7 @@ from fastai.learner import Callback
 from fastai.optimizer import OptimWrapper
 
 
-class Times(Callback):  # type: ignore[misc]
+class Times(Callback):
     """Feeds the clock."""
 
     def __init__(self, clock: Clock) -> None:

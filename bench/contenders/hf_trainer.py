@@ -26,7 +26,7 @@ class Net(nn.Module):
         return {"loss": self.criterion(logits, labels), "logits": logits}
 
 
-class Times(TrainerCallback):  # type: ignore[misc]
+class Times(TrainerCallback):
     """Feeds the clock."""
 
     def __init__(self, clock: Clock) -> None:

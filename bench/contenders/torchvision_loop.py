@@ -15,7 +15,7 @@ from common import Clock, Workload, batches, now, report
 sys.path.insert(0, sys.argv[2])
 for name in ("presets", "transforms"):  # of the script's data part, which is not used
     sys.modules[name] = types.ModuleType(name)
-import train as reference  # noqa: E402
+import train as reference  # noqa: E402 (found only on the path added above)
 
 
 def main() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
         step(*arguments)
         schedule.step()
 
-    optimiser.step = stepped  # type: ignore[method-assign,assignment]
+    optimiser.step = stepped
     training, validation = work.loader("train"), work.loader("validation")
     options = Namespace(amp=False, clip_grad_norm=work.recipe["clip_norm"], print_freq=1000, lr_warmup_epochs=0)
     ready = now()

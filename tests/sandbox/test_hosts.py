@@ -1,17 +1,14 @@
 """Hosts with the real worker module: many units one after the other, each as if it were the first."""
 
-import json
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from benchmark.sandbox import Limits, ProcessSandbox
-from benchmark.sandbox import process as module
 from benchmark.sandbox.hosts import Host, HostDiedError, Hosts
 
 ECHO = (
@@ -66,23 +63,6 @@ def test_a_free_host_that_died_is_replaced(sandbox: ProcessSandbox, tmp_path: Pa
     assert outcome.kind == "machine" and hosts_of(sandbox) != [before]
 
 
-def test_a_host_that_is_killed_under_a_unit_is_the_machines_failure(
-    sandbox: ProcessSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = module._wait
-
-    def kill(host: Host, *rest: Any) -> Any:
-        os.kill(host.process.pid, signal.SIGKILL)
-        host.process.wait()
-        host._pending = b""
-        return real(host, *rest)
-
-    monkeypatch.setattr(module, "_wait", kill)
-    # an answer may have been on its way already: then the unit had ended, and is judged as it ended
-    outcome = sandbox.run(*broken_unit(tmp_path / "unit"), Limits(60, 1), lambda line: None)
-    assert outcome.status == "infrastructure" and outcome.kind in ("killed", "machine")
-
-
 def test_a_host_that_cannot_start_says_what_it_printed(
     sandbox: ProcessSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -95,7 +75,6 @@ def test_a_host_that_cannot_start_says_what_it_printed(
 
 
 def test_hosts_are_kept_by_their_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("benchmark.sandbox.hosts.sys.executable", sys.executable)
     hosts, made = Hosts(), []
 
     def host(command: list[str], environment: dict[str, str]) -> Host:
@@ -145,4 +124,4 @@ def test_what_a_unit_leaves_in_memory_is_gone_for_the_next(tmp_path: Path) -> No
             assert (output / "seen").read_text() == "1"
     finally:
         host.close()
-    assert len(pids) == 3 and json.dumps(sorted(pids)) != "[]"
+    assert len(pids) == 3

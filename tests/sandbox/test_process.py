@@ -45,7 +45,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         monkeypatch.setattr(hosts.subprocess, "Popen", lambda command, **kw: real([sys.executable, "-c", text], **kw))
         return sandbox.run(tmp_path, output, Limits(seconds, 1), lines.append), lines
 
-    go.sandbox = sandbox  # type: ignore[attr-defined]
     yield go
     sandbox.close()
 
@@ -137,6 +136,11 @@ def test_relative_folders_are_found_although_the_unit_runs_in_its_output(
     code = "import sys, pathlib; sys.exit(0 if all(pathlib.Path(p).is_dir() for p in sys.argv[1:]) else 3)"
     outcome, _ = run(code, output=Path("output"))
     assert outcome.status == "finished", outcome.message
+
+
+def test_a_host_that_is_killed_under_a_unit_is_the_machines_failure(run: Any) -> None:
+    outcome, _ = run("import os, signal, time; os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)")
+    assert (outcome.status, outcome.kind) == ("infrastructure", "killed") and "host" in outcome.message
 
 
 def test_junk_in_the_log_is_skipped(run: Any) -> None:
