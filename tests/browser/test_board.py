@@ -14,6 +14,7 @@ from benchmark.board.pages.index import ordered
 from benchmark.protocol import TWO_STEP
 from benchmark.wording import points
 from tests.board import made
+from tests.browser.waiting import counted
 
 pytestmark = pytest.mark.browser
 
@@ -81,7 +82,7 @@ def test_a_header_sorts_both_ways_says_so_and_puts_what_is_not_known_last(page: 
         assert known == sorted(known, key=lambda value: sign * value) and len(known) > 40, clicks
         assert found[len(known) :] == [None] * (60 - len(known))
         assert page.locator("th[data-column='parameters']").get_attribute("aria-sort") == said
-        assert page.locator("th[aria-sort]").count() == 1
+        counted(page.locator("th[aria-sort]"), 1)
         assert status(page) == f"60 rows, sorted by parameters, {said}"
     assert page.evaluate("document.activeElement.dataset.sort") == "parameters"
 
@@ -118,9 +119,9 @@ def test_columns_can_be_chosen_and_controls_are_hidden_at_first(page: Any, board
     page.locator("#menu-columns summary").click()
     page.get_by_role("checkbox", name="imagenet-long").check()
     page.get_by_role("checkbox", name="scratch").uncheck()
-    assert page.locator("th[data-column='imagenet-long']").count() == 1
-    assert page.locator("th[data-column='scratch']").count() == 0
-    assert page.locator("#menu-columns[open]").count() == 1, "the menu stays open for the next choice"
+    counted(page.locator("th[data-column='imagenet-long']"), 1)
+    counted(page.locator("th[data-column='scratch']"), 0)
+    counted(page.locator("#menu-columns[open]"), 1)  # the menu stays open for the next choice
 
 
 @pytest.mark.parametrize("how", ["file", "http"])
@@ -178,7 +179,7 @@ def test_the_track_of_simulated_images_is_chosen_apart_and_says_what_it_is(page:
     assert page.get_by_text("drawn by a program").is_visible()
     assert {key.split("@")[1] for key in keys(page)} == {"sim-q", "sim-g"}
     assert page.locator(".badge-simulated").count() >= len(keys(page))
-    assert page.locator(".finding:visible").count() == 0
+    counted(page.locator(".finding:visible"), 0)
 
 
 def test_what_is_missing_is_said_in_words(page: Any, board: Any) -> None:
@@ -205,7 +206,7 @@ def test_titles_that_are_scripts_stay_text(page: Any, board: Any) -> None:
         drawn(page, chart).first.hover()
         assert made.SCRIPT in page.locator(".tip-title").inner_text()
     assert page.evaluate("window.hacked") is None
-    assert page.locator("main img, main script").count() == 0
+    counted(page.locator("main img, main script"), 0)
 
 
 @pytest.mark.parametrize("chart", CHARTS)
@@ -213,7 +214,7 @@ def test_a_chart_follows_the_view_and_has_its_pictures(page: Any, board: Any, ch
     opened(page, board.file, f"#chart={chart}&target=cir-g,bioimlab-q&family=cnn-classic")
     marks = drawn(page, chart)
     wanted = {"classes": 12 * 24, "stains": 6}.get(chart, 12)
-    assert marks.count() == wanted
+    counted(marks, wanted)
     assert "net-00005@bioimlab-q" in {mark.get_attribute("data-key") for mark in marks.all()}
     links = [link.get_attribute("href") for link in page.locator(".chart-links a").all()]
     assert links == [f"charts/pocket-{chart}.png", f"charts/pocket-{chart}.svg"]
@@ -227,14 +228,14 @@ def test_a_mark_tells_what_it_is_and_selects_its_row_by_mouse(page: Any, board: 
     key = mark.get_attribute("data-key")
     mark.hover()
     assert "95 % interval" in page.locator(".tip").inner_text()
-    assert page.locator(f"tr[data-key='{key}'].lit").count() == 1
+    counted(page.locator(f"tr[data-key='{key}'].lit"), 1)
     mark.click()
     page.locator(f"tr[data-key='{key}'].selected").wait_for()
-    assert page.locator(f".hit[data-key='{key}'][aria-pressed='true']").count() == 1
+    counted(page.locator(f".hit[data-key='{key}'][aria-pressed='true']"), 1)
     page.locator(f"tr[data-key='{key}']").hover()
-    assert page.locator(f".hit[data-key='{key}'].lit").count() == 1
+    counted(page.locator(f".hit[data-key='{key}'].lit"), 1)
     page.get_by_role("button", name="Clear selection (1)").click()
-    assert page.locator("tr.selected").count() == 0
+    counted(page.locator("tr.selected"), 0)
 
 
 def test_selecting_a_mark_turns_the_table_to_its_page(page: Any, board: Any) -> None:
@@ -292,14 +293,14 @@ def test_a_screen_reader_is_told_what_everything_is(page: Any, board: Any) -> No
     ]  # fmt: skip
     assert page.locator("nav [aria-current='page']").inner_text() == "Board"
     table = page.get_by_role("table", name="All rows")
-    assert table.get_by_role("columnheader", name="Gain of two-step").count() == 1
-    assert table.get_by_role("rowheader").count() == 25
-    assert page.get_by_role("searchbox", name="Search").count() == 1
-    assert page.get_by_role("combobox", name="Order").count() == 1
-    assert page.get_by_role("tabpanel", name="Gains").count() == 1
-    assert page.get_by_role("group", name="Gains. 40 marks").count() == 1
+    counted(table.get_by_role("columnheader", name="Gain of two-step"), 1)
+    counted(table.get_by_role("rowheader"), 25)
+    counted(page.get_by_role("searchbox", name="Search"), 1)
+    counted(page.get_by_role("combobox", name="Order"), 1)
+    counted(page.get_by_role("tabpanel", name="Gains"), 1)
+    counted(page.get_by_role("group", name="Gains. 40 marks"), 1)
     assert page.get_by_role("status").inner_text() == status(page)
-    assert page.locator("#chart-panel .hit[tabindex='0']").count() == 1
+    counted(page.locator("#chart-panel .hit[tabindex='0']"), 1)
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -348,7 +349,7 @@ def test_without_javascript_there_is_the_picture_and_the_table_as_a_file(tab: An
     whole = site(12)
     page = tab(java_script_enabled=False)
     page.goto(f"{whole.file}index.html")
-    assert page.locator("noscript a").count() == 2
+    counted(page.locator("noscript a"), 2)
     shown = page.locator("img[src='charts/pocket-forest.png']")
     shown.scroll_into_view_if_needed()
     assert shown.is_visible() and shown.bounding_box()["height"] > 100

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.board import made
+from tests.browser.waiting import counted
 
 pytestmark = pytest.mark.browser
 
@@ -66,7 +67,7 @@ def test_texts_of_a_submission_are_not_run_and_links_are_of_the_board_or_of_the_
     page.goto(site().file + path)
     opened(ready(page))
     assert page.evaluate(HACKED) is None
-    assert page.locator("img[src=x]").count() == 0
+    counted(page.locator("img[src=x]"), 0)
     links = page.eval_on_selector_all("a[href]", "(all) => all.map((one) => one.href)")
     assert links
     assert all(re.match(r"https?://", link) or link.startswith(site().file) for link in links)
@@ -102,14 +103,14 @@ def test_charts_have_tables_with_the_same_figures(site: Any, page: Any) -> None:
     figure = ready(page).locator("[data-chart=confusion]").first
     figure.locator("summary").click()
     table = figure.locator("table")
-    assert table.locator("tbody tr").count() == 24
+    counted(table.locator("tbody tr"), 24)
     detail = made.detail(site().board, "net-00002")
     matrix = detail.tracks[0].targets[0].confusion["two-step"]
     row = table.locator("tbody tr").nth(4).locator("td").all_inner_texts()
     assert [int(text.replace("·", "0")) for text in row] == [*matrix[4]]
     curves = page.locator("[data-chart=curves]").first
     curves.locator("summary").click()
-    assert curves.locator("tbody tr").count() == len(detail.tracks[0].targets[0].curves)
+    counted(curves.locator("tbody tr"), len(detail.tracks[0].targets[0].curves))
 
 
 def test_the_matrix_of_another_protocol_can_be_chosen_by_keyboard(site: Any, page: Any) -> None:
@@ -120,7 +121,7 @@ def test_the_matrix_of_another_protocol_can_be_chosen_by_keyboard(site: Any, pag
     page.keyboard.press("ArrowUp")
     assert figure.get_by_label("Protocol").input_value() == "imagenet"
     assert "imagenet" in figure.locator("caption").inner_text()
-    assert figure.locator(".drawing svg[role=img]").count() == 1
+    counted(figure.locator(".drawing svg[role=img]"), 1)
 
 
 def test_charts_are_drawn_again_when_the_theme_changes(site: Any, page: Any) -> None:
@@ -157,8 +158,8 @@ def test_a_comparison_says_scores_difference_and_verdict(site: Any, page: Any) -
     ):
         assert words in text
     assert result.locator(".verdict").inner_text() in ("better", "worse", "equivalent", "undecided")
-    assert result.locator("table").nth(1).locator("tbody tr").count() == 24
-    assert result.locator("svg[role=img]").count() == 1
+    counted(result.locator("table").nth(1).locator("tbody tr"), 24)
+    counted(result.locator("svg[role=img]"), 1)
     assert "EfficientNet-Lite0" in result.locator("table").first.inner_text()
 
 
@@ -233,12 +234,12 @@ def test_changes_are_filtered_by_kind_and_the_choice_is_in_the_address(site: Any
     assert whole == len(site().board.changes)
     page.get_by_label("entered").focus()
     page.keyboard.press("Space")
-    assert page.locator("[data-kind=entered]:visible").count() == 0
+    counted(page.locator("[data-kind=entered]:visible"), 0)
     shown = page.locator("[data-kind]:visible").count()
     assert 0 < shown < whole
     assert page.locator("#live").inner_text() == f"{shown} changes shown"
     page.reload()
-    assert page.locator("[data-kind]:visible").count() == shown
+    counted(page.locator("[data-kind]:visible"), shown)
 
 
 def test_contents_of_the_method_lead_to_their_sections(site: Any, page: Any) -> None:
