@@ -20,8 +20,8 @@ from benchmark import submission as submissions
 from benchmark import track as tracks
 from benchmark.allocator import keep_memory
 from benchmark.training.depthwise import fast_depthwise
-from benchmark.training.loop import optimiser
 from benchmark.training.model import build
+from benchmark.training.step import optimiser
 
 
 def activations(network: nn.Module, images: torch.Tensor) -> int:
@@ -63,7 +63,7 @@ def main() -> None:
     network = build(submission.spec.model, submission.folder, img_size=side).train()
     network.to(memory_format=torch.channels_last)
     images = torch.randn(size, 3, side, side).contiguous(memory_format=torch.channels_last)
-    labels, update = torch.arange(size) % 24, optimiser(network, track.recipe, torch.device("cpu"))
+    labels, update = torch.arange(size) % 24, optimiser(network, track.recipe)
 
     def step(fast: bool) -> None:
         with fast_depthwise(fast):

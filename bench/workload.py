@@ -18,7 +18,9 @@ from benchmark.training.model import build
 from benchmark.training.weights import load_imagenet
 
 
-def write(folder: Path, prepared: Prepared, fold: int, submission: Submission, track: Track, workers: int) -> None:
+def write(
+    folder: Path, prepared: Prepared, fold: int, submission: Submission, track: Track, workers: int, seed: int = 0
+) -> None:
     """Write a unit.
 
     Args:
@@ -28,6 +30,7 @@ def write(folder: Path, prepared: Prepared, fold: int, submission: Submission, t
         submission: a timm architecture with ImageNet weights on this machine.
         track: its recipe.
         workers: loader processes of every peer.
+        seed: of the peers' order and augmentation, and of the new classifier.
     """
     folder.mkdir(parents=True, exist_ok=True)
     manifest = prepared.manifest
@@ -40,7 +43,7 @@ def write(folder: Path, prepared: Prepared, fold: int, submission: Submission, t
             path = folder / "images" / part / f"{label:02d}" / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(np.repeat(picture[..., None], 3, axis=2)).save(path)
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     spec = submission.spec.model
     network = build(spec, submission.folder, img_size=track.preprocess.size)
     if submission.spec.weights is None:
@@ -51,6 +54,6 @@ def write(folder: Path, prepared: Prepared, fold: int, submission: Submission, t
     settings = {
         "architecture": spec.timm, "mean": list(spec.mean), "std": list(spec.std), "side": track.preprocess.size,
         "epochs": track.recipe.epochs, "recipe": track.recipe.model_dump(mode="json"), "workers": workers,
-        "classes": len(CLASSES),
+        "classes": len(CLASSES), "seed": seed,
     }  # fmt: skip
     (folder / "unit.json").write_text(json.dumps(settings, indent=1))

@@ -36,6 +36,7 @@ class Workload:
         self.recipe: dict[str, Any] = self.settings["recipe"]
         self.epochs, self.batch = int(self.settings["epochs"]), int(self.recipe["batch_size"])
         self.workers = int(self.settings["workers"])
+        torch.manual_seed(int(self.settings["seed"]))
 
     def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray]:
         """uint8 (n, side, side) and labels (n,) of train, validation or test."""

@@ -100,6 +100,15 @@ class Sandbox(ABC):
         """Name of a device as the unit sees it."""
         return device
 
+    def shares(self, device: str, code: bool) -> bool:
+        """Whether units on a device take turns in one process.
+
+        Args:
+            device: as `Limits.device`.
+            code: whether their submission brings code of its own.
+        """
+        return False
+
     @abstractmethod
     def run(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
         """Run a unit to its end.

@@ -24,8 +24,8 @@ class HostDiedError(Exception):
     """A host ended, or could not be started; says what it printed last."""
 
 
-class Host:
-    """One process.
+class Process:
+    """A child of the harness that talks in lines over its pipes.
 
     Args:
         command: that starts it.
@@ -43,6 +43,35 @@ class Host:
             )
         except OSError as error:
             raise HostDiedError(str(error)) from error
+
+    def last_words(self) -> str:
+        """End it, and return the last lines that it printed."""
+        self.end()
+        assert self.process.stderr is not None
+        with contextlib.suppress(ValueError):
+            return self.process.stderr.read()[-STDERR_TAIL:].decode("utf-8", "replace").strip()
+        return ""
+
+    def end(self) -> None:
+        """End it, and with it the worker that it waits for."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def close(self) -> None:
+        """End it and let go of its pipes."""
+        self.end()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+
+class Host(Process):
+    """A process that forks a worker for one unit after the other; errors as `Process`."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        super().__init__(command, environment)
         self._pending = b""
 
     def begin(self, inputs: Path, output: Path) -> int:
@@ -81,28 +110,6 @@ class Host:
         line, self._pending = self._pending.split(b"\n", 1)
         answer: dict[str, Any] = json.loads(line)
         return answer
-
-    def last_words(self) -> str:
-        """End it, and return the last lines that it printed."""
-        self.end()
-        assert self.process.stderr is not None
-        with contextlib.suppress(ValueError):
-            return self.process.stderr.read()[-STDERR_TAIL:].decode("utf-8", "replace").strip()
-        return ""
-
-    def end(self) -> None:
-        """End it, and with it the worker that it waits for."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-
-    def close(self) -> None:
-        """End it and let go of its pipes."""
-        self.end()
-        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
 
 
 class Hosts:

@@ -20,6 +20,7 @@ from benchmark.sandbox.base import STOPPED, EpochReport, Limits, Outcome, Sandbo
 from benchmark.sandbox.energy import joules_between, read_microjoules
 from benchmark.sandbox.hosts import Host, HostDiedError, Hosts
 from benchmark.sandbox.judge import judge, with_log
+from benchmark.sandbox.trainers import Trainers
 from benchmark.start_worker import PARENT
 
 POLL = 0.1
@@ -37,21 +38,64 @@ KEPT = (
 
 
 class ProcessSandbox(Sandbox):
-    """Runs every worker as a process of its own, in its own session, forked from a host that has imported all."""
+    """Runs every worker as a process of its own, in its own session, forked from a host that has imported all.
+
+    On a GPU, units of networks that need no code of the submission take turns in one process, which fills the device.
+
+    Args:
+        share: whether they do so; default: on a GPU only.
+    """
 
     name = "process"
 
-    def __init__(self) -> None:
+    def __init__(self, share: bool | None = None) -> None:
         super().__init__()
-        self._hosts = Hosts()
+        self._hosts, self._trainers = Hosts(), Trainers()
+        self._share = share
 
     def close(self) -> None:
         """See `Sandbox.close`."""
         self._hosts.close()
+        self._trainers.close()
+
+    def shares(self, device: str, code: bool) -> bool:
+        """See `Sandbox.shares`."""
+        return not code and (device.startswith("cuda") if self._share is None else self._share)
 
     def run(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
         """See `Sandbox.run`."""
         inputs, output = inputs.resolve(), output.resolve()
+        code = inputs / "code"
+        if self.shares(limits.device, code=not code.is_dir() or any(code.iterdir())):
+            return self._take_turns(inputs, output, limits, report)
+        return self._run_alone(inputs, output, limits, report)
+
+    def _take_turns(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
+        """A unit among others; its time limit is for all that share the device."""
+        try:
+            trainer, number = self._trainers.start(environment(limits), inputs, output)
+            tail, deadline = _Tail(output / "log.jsonl", report), time.monotonic() + limits.seconds * self.jobs
+            while (answer := trainer.poll(number, POLL)) is None:
+                tail.read()
+                if self.stopping.is_set():
+                    trainer.end()
+                    return STOPPED
+                if time.monotonic() > deadline:
+                    trainer.cancel(number)
+                    return Outcome(*_judge(0, True, output, limits))
+            tail.read()
+        except HostDiedError as error:
+            if self.stopping.is_set():
+                return STOPPED
+            return Outcome("infrastructure", "killed", f"the process that trains was ended: {error}".rstrip(": "))
+        return Outcome(
+            *_judge(int(answer["status"]), False, output, limits),
+            seconds=float(answer["seconds"]),
+            peak_bytes=int(answer["peak_bytes"]),
+            details={"beside": int(answer["beside"])},
+        )
+
+    def _run_alone(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
         surroundings = environment(limits)
         try:
             host, worker = self._hosts.start(surroundings, inputs, output)

@@ -9,20 +9,18 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from benchmark.stats.metrics import confusion, macro_f1
 from benchmark.track import Recipe
-from benchmark.training.augment import Augmenter
-from benchmark.training.depthwise import fast_depthwise
-from benchmark.training.predict import Normaliser, as_float, logits
+from benchmark.training.predict import Forward, Normaliser, finished, logits_while
+from benchmark.training.step import Images, state, steps_of
 
 
 class DivergedError(Exception):
@@ -35,13 +33,6 @@ class DivergedError(Exception):
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
         super().__init__(f"the loss is not a finite number in epoch {epoch}")
-
-
-class Images(NamedTuple):
-    """Labelled images of one part: uint8 (n, side, side) and int64 (n,), on the training device."""
-
-    pixels: torch.Tensor
-    labels: torch.Tensor
 
 
 def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
@@ -59,26 +50,27 @@ def learning_rate(step: int, steps: int, recipe: Recipe) -> float:
     return recipe.lr * (recipe.final_lr + (1 - recipe.final_lr) * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-def optimiser(model: nn.Module, recipe: Recipe, device: torch.device) -> torch.optim.AdamW:
-    """AdamW without weight decay on biases, norms and what the model itself excludes, as timm does it."""
-    ask = getattr(model, "no_weight_decay", None)
-    excluded = set(ask()) if callable(ask) else set()
-    trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    free = {name for name, parameter in trained if parameter.ndim <= 1 or name.endswith(".bias") or name in excluded}
-    groups = [
-        {"params": [p for name, p in trained if name in free], "weight_decay": 0.0},
-        {"params": [p for name, p in trained if name not in free], "weight_decay": recipe.weight_decay},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.lr, betas=recipe.betas, fused=device.type in ("cpu", "cuda"))
-
-
 def validation_f1(scores: npt.NDArray[np.float32], labels: torch.Tensor) -> float:
     """Macro-F1 of logits on the validation part."""
     truth = labels.cpu().numpy()
     return float(macro_f1(confusion(truth, scores.argmax(1).astype(np.int64), scores.shape[1])))
 
 
-def train(
+class Trained(NamedTuple):
+    """A training that has ended.
+
+    Attributes:
+        model: with its final weights.
+        forward: the model in evaluation mode, for more images.
+        how: how its steps were made, for the record.
+    """
+
+    model: nn.Module
+    forward: Forward
+    how: dict[str, Any]
+
+
+def train_while(
     model: nn.Module,
     training: Images,
     validation: Images,
@@ -87,8 +79,9 @@ def train(
     seed: int,
     normalise: Normaliser,
     report: Callable[[dict[str, Any]], None],
-) -> nn.Module:
-    """Train a model in place.
+    record: bool = False,
+) -> Generator[None, None, Trained]:
+    """Train a model in place, with a pause after every step and wherever the device must be waited for.
 
     The order of the images and their augmentation come from `seed` alone; so two arms with one
     seed see the same batches. The last, incomplete batch of an epoch is dropped.
@@ -102,6 +95,10 @@ def train(
         seed: of this unit.
         normalise: the submission's normalisation.
         report: called with one line of the log after every epoch.
+        record: whether steps and evaluation are recorded as CUDA graphs, on a GPU.
+
+    Yields:
+        After every step, and while a GPU is busy.
 
     Returns:
         The model, with the weights of the last epoch or of the best on validation.
@@ -111,45 +108,31 @@ def train(
     """
     device = training.pixels.device
     model.to(memory_format=torch.channels_last)
-    update = optimiser(model, recipe, device)
-    augment = Augmenter(recipe.augment, seed + 1)
+    steps = steps_of(model, training, recipe, normalise, seed + 1, epochs, record)
+    forward = Forward(model, normalise, recipe.precision, record)
     order = torch.Generator().manual_seed(seed + 2)
     size = min(recipe.batch_size, len(training.pixels))
     per_epoch = len(training.pixels) // size
+    held = validation.labels.cpu()
     best: tuple[float, dict[str, torch.Tensor]] | None = None
     for epoch in range(epochs):
         started = time.perf_counter()
         model.train()
+        steps.step.total.zero_()
         shuffled = torch.randperm(len(training.pixels), generator=order).to(device)
-        total = torch.zeros((), device=device)
-        for batch in range(per_epoch):
-            rate = learning_rate(epoch * per_epoch + batch, epochs * per_epoch, recipe)
-            for group in update.param_groups:
-                group["lr"] = rate
-            chosen = shuffled[batch * size : (batch + 1) * size]
-            images = normalise(augment(as_float(training.pixels[chosen])))
-            with (
-                torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"),
-                fast_depthwise(device.type == "cpu" and recipe.precision == "fp32"),
-            ):
-                out = model(images)
-            loss = F.cross_entropy(out.float(), training.labels[chosen], label_smoothing=recipe.label_smoothing)
-            update.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-            update.step()
-            total += loss.detach()
-        mean_loss = float(total) / per_epoch
-        scores = logits(model, validation.pixels, normalise, recipe.batch_size, recipe.precision)
+        rates = [learning_rate(epoch * per_epoch + batch, epochs * per_epoch, recipe) for batch in range(per_epoch)]
+        yield from steps.epoch(shuffled[: per_epoch * size].view(per_epoch, size), rates)
+        scores = yield from logits_while(forward, validation.pixels, recipe.batch_size)
+        mean_loss = float(steps.step.total) / per_epoch
         if not math.isfinite(mean_loss) or not np.isfinite(scores).all():
             raise DivergedError(epoch + 1)
-        f1 = validation_f1(scores, validation.labels)
+        f1 = validation_f1(scores, held)
         report(
             {
                 "epoch": epoch + 1,
                 "epochs": epochs,
                 "loss": round(mean_loss, 6),
-                "lr": rate,
+                "lr": rates[-1],
                 "validation_macro_f1": round(f1, 6),
                 "images": per_epoch * size,
                 "seconds": round(time.perf_counter() - started, 3),
@@ -159,4 +142,20 @@ def train(
             best = (f1, copy.deepcopy(model.state_dict()))
     if best is not None:
         model.load_state_dict(best[1])
-    return model
+    return Trained(model, forward, state(steps))
+
+
+def train(
+    model: nn.Module,
+    training: Images,
+    validation: Images,
+    recipe: Recipe,
+    epochs: int,
+    seed: int,
+    normalise: Normaliser,
+    report: Callable[[dict[str, Any]], None],
+    record: bool = False,
+) -> nn.Module:
+    """Train without pauses; see `train_while`."""
+    work = train_while(model, training, validation, recipe, epochs, seed, normalise, report, record)
+    return finished(work).model

@@ -15,9 +15,10 @@ from benchmark import submission as submissions
 from benchmark import track as tracks
 from benchmark.allocator import keep_memory
 from benchmark.training.environment import make_deterministic
-from benchmark.training.loop import Images, train
+from benchmark.training.loop import train
 from benchmark.training.model import build
 from benchmark.training.predict import Normaliser
+from benchmark.training.step import Images
 
 STEPS = 2
 

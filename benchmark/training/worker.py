@@ -2,6 +2,7 @@
 
 Started as ``python -m benchmark.start_worker INPUTS OUTPUT``. It sees no test label and
 computes no score: whatever it prints or writes beyond the agreed files is ignored outside.
+A unit is a sequence of short pieces of work, so that several can take turns on one GPU: see `benchmark.training.shared`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import json
 import sys
 import traceback
 import warnings
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +27,12 @@ from benchmark.allocator import keep_memory
 from benchmark.errors import InputError
 from benchmark.files import save_array
 from benchmark.job import MACHINE_FAILED, MODEL_FAILED, Failure, Job
+from benchmark.training.chance import Chance
 from benchmark.training.environment import describe, make_deterministic, pick_device
-from benchmark.training.loop import DivergedError, Images, train
+from benchmark.training.loop import DivergedError, train_while
 from benchmark.training.model import build
-from benchmark.training.predict import Normaliser, logits
+from benchmark.training.predict import Normaliser, logits_while
+from benchmark.training.step import Images
 from benchmark.training.weights import load_imagenet
 
 
@@ -54,8 +59,17 @@ def save_model(model: nn.Module, path: Path) -> None:
     save_file(state, path)
 
 
-def run(job: Job, inputs: Path, output: Path, device: torch.device) -> None:
-    """Train one unit.
+def run_while(
+    job: Job, inputs: Path, output: Path, device: torch.device, warned: list[str]
+) -> Generator[None, None, None]:
+    """Train one unit, with a pause after every step.
+
+    Args:
+        job: of the inputs folder.
+        inputs: that folder.
+        output: an empty folder.
+        device: to train on.
+        warned: texts of the warnings so far, kept by whoever goes on with this.
 
     Raises:
         DivergedError: when the training diverged.
@@ -65,22 +79,24 @@ def run(job: Job, inputs: Path, output: Path, device: torch.device) -> None:
     model = start_model(job, inputs, device)
     normalise = Normaliser(tuple(job.model["mean"]), tuple(job.model["std"]), device)
     torch.manual_seed(job.seed)
-    with warnings.catch_warnings(record=True) as caught, (output / "log.jsonl").open("w") as log:
-        warnings.simplefilter("always")
+    record = device.type == "cuda" and bool(job.model.get("timm"))
+    parts = load_part(inputs, "train", device), load_part(inputs, "validation", device)
+    with (output / "log.jsonl").open("w") as log:
 
         def report(line: dict[str, Any]) -> None:
             log.write(json.dumps(line) + "\n")
             log.flush()
 
-        parts = load_part(inputs, "train", device), load_part(inputs, "validation", device)
-        model = train(model, *parts, job.recipe, job.epochs, job.seed, normalise, report)
+        trained = yield from train_while(
+            model, *parts, job.recipe, job.epochs, job.seed, normalise, report, record=record
+        )
     test = torch.from_numpy(np.load(inputs / "test.npy", allow_pickle=False)).to(device)
-    scores = logits(model, test, normalise, job.recipe.batch_size, job.recipe.precision)
+    scores = yield from logits_while(trained.forward, test, job.recipe.batch_size)
     if not np.isfinite(scores).all():
         raise DivergedError(job.epochs)
     save_model(model, output / "model.safetensors")
-    named = sorted({str(w.message).splitlines()[0] for w in caught if "deterministic" in str(w.message)})
-    (output / "environment.json").write_text(json.dumps(describe(device, named, model), indent=1))
+    named = sorted({text for text in warned if "deterministic" in text})
+    (output / "environment.json").write_text(json.dumps(describe(device, named, model) | trained.how, indent=1))
     save_array(output / "logits.npy", scores)
 
 
@@ -91,33 +107,91 @@ def disk_failed(error: Exception) -> bool:
     return named or (isinstance(error, OSError) and error.errno in numbers)
 
 
+class Work:
+    """One unit under way.
+
+    Args:
+        inputs: its inputs folder.
+        output: its output folder.
+        alone: whether no other unit takes turns with it in this process.
+    """
+
+    def __init__(self, inputs: Path, output: Path, alone: bool = True) -> None:
+        self.inputs, self.output, self.alone = inputs, output, alone
+        self.code: int | None = None
+        """Exit code, once it has ended."""
+        self.failure: Failure | None = None
+        """Why the model failed, if it did."""
+        self.device = torch.device("cpu")
+        self._around: list[Callable[[], AbstractContextManager[Any]]] = []
+        self._warned: list[str] = []
+        self._rest: Generator[None, None, None] | None = None
+
+    def advance(self) -> bool:
+        """Do the next piece; returns whether there is more. Turns a model's failure into `failure.json` and a code."""
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                self._rest = self._rest or self._begin()
+                with ExitStack() as stack:
+                    for surroundings in self._around:
+                        stack.enter_context(surroundings())
+                    next(self._rest)
+        except StopIteration:
+            self.code = 0
+        except _MachineError as error:
+            print(error, file=sys.stderr)
+            self.code = MACHINE_FAILED
+        except Exception as error:  # whatever the submission's code raises is the submission's result
+            self._failed(error)
+        finally:
+            self._warned += [str(one.message).splitlines()[0] for one in caught]
+        if self.code is not None and self._rest is not None:
+            self._rest.close()
+        return self.code is None
+
+    def _begin(self) -> Generator[None, None, None]:
+        try:
+            job = Job.model_validate_json((self.inputs / "job.json").read_text())
+        except (OSError, ValueError) as error:
+            raise _MachineError(f"the job cannot be read: {error}") from error
+        try:
+            self.device = pick_device(job.device)
+        except InputError as error:
+            raise _MachineError(str(error)) from error
+        if self.device.type == "cuda":
+            stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
+            self._around.append(lambda: torch.cuda.stream(stream))
+        if not self.alone:
+            self._around.append(Chance(self.device).mine)
+        return run_while(job, self.inputs, self.output, self.device, self._warned)
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, DivergedError):
+            self.failure = Failure(kind="nan", message=str(error), epoch=error.epoch)
+        elif isinstance(error, MemoryError | torch.OutOfMemoryError):
+            self.failure = Failure(kind="out-of-memory", message=str(error)[:2000] or "out of memory")
+        elif isinstance(error, InputError):
+            self.failure = Failure(kind="bad-model", message=str(error)[:2000])
+        else:
+            traceback.print_exception(error)
+            if disk_failed(error):
+                self.code = MACHINE_FAILED
+                return
+            self.failure = Failure(kind="error", message=f"{type(error).__name__}: {error}"[:2000])
+        (self.output / "failure.json").write_text(self.failure.model_dump_json())
+        self.code = MODEL_FAILED
+
+
+class _MachineError(Exception):
+    """The machine let the unit down before it began."""
+
+
 def main(arguments: list[str]) -> int:
-    """Run and turn a model's failure into `failure.json` and its exit code."""
-    inputs, output = Path(arguments[0]), Path(arguments[1])
+    """Run one unit to its end; returns its exit code."""
     keep_memory()
-    try:
-        job = Job.model_validate_json((inputs / "job.json").read_text())
-    except (OSError, ValueError) as error:
-        print(f"the job cannot be read: {error}", file=sys.stderr)
-        return MACHINE_FAILED
-    try:
-        device = pick_device(job.device)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return MACHINE_FAILED
-    try:
-        run(job, inputs, output, device)
-        return 0
-    except DivergedError as error:
-        failure = Failure(kind="nan", message=str(error), epoch=error.epoch)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        failure = Failure(kind="out-of-memory", message=str(error)[:2000] or "out of memory")
-    except InputError as error:
-        failure = Failure(kind="bad-model", message=str(error)[:2000])
-    except Exception as error:  # whatever the submission's code raises is the submission's result
-        traceback.print_exc()
-        if disk_failed(error):
-            return MACHINE_FAILED
-        failure = Failure(kind="error", message=f"{type(error).__name__}: {error}"[:2000])
-    (output / "failure.json").write_text(failure.model_dump_json())
-    return MODEL_FAILED
+    work = Work(Path(arguments[0]), Path(arguments[1]))
+    while work.advance():
+        pass
+    assert work.code is not None
+    return work.code

@@ -7,8 +7,9 @@ from torch import nn
 
 from benchmark.track import Augment, Recipe
 from benchmark.training.environment import make_deterministic, pick_device
-from benchmark.training.loop import DivergedError, Images, learning_rate, optimiser, train
+from benchmark.training.loop import DivergedError, learning_rate, train
 from benchmark.training.predict import Normaliser, logits
+from benchmark.training.step import Images, optimiser
 
 RECIPE = Recipe(epochs=4, batch_size=16, lr=0.01, augment=Augment(translate=0.05, noise=0.02))
 NORMALISE = Normaliser((0.5,) * 3, (0.5,) * 3, torch.device("cpu"))
@@ -102,7 +103,7 @@ def test_weight_decay_spares_biases_norms_and_what_the_model_excludes() -> None:
             return {"token"}
 
     model = Tokens()
-    free, decayed = optimiser(model, RECIPE, torch.device("cpu")).param_groups
+    free, decayed = optimiser(model, RECIPE).param_groups
     assert free["weight_decay"] == 0 and decayed["weight_decay"] == RECIPE.weight_decay
     assert [p.shape for p in decayed["params"]] == [model.layer.weight.shape] and len(free["params"]) == 4
 

@@ -9,8 +9,9 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from benchmark.track import Augment, Recipe
-from benchmark.training.loop import Images, train
+from benchmark.training.loop import train
 from benchmark.training.predict import Normaliser
+from benchmark.training.step import Images
 
 EPOCHS, BATCH, TRAINING, VALIDATION = 3, 8, 40, 12
 
