@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 
 from bench import watch, workload
@@ -120,6 +121,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--campaign", action="store_true", help="also train our whole campaign, one epoch a stage")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
@@ -131,9 +133,9 @@ def main() -> None:
         track, submission = tracks.load(str(path)), submissions.load(options.submission)
         prepared = Store(options.workspace).prepared(options.target, track.preprocess)
         unit = folder / "unit"
-        workload.write(unit, prepared, 0, submission, track, options.workers)
+        workload.write(unit, prepared, 0, submission, track, options.workers, device=options.device)
         results.setdefault("machine", {
-            "processor": cpu_name(), "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(),
+            "device": torch.cuda.get_device_name() if options.device == "cuda" else cpu_name(), "processor": cpu_name(), "cores": len(os.sched_getaffinity(0)), "python": platform.python_version(),
             "submission": options.submission, "target": options.target, "epochs": options.epochs,
             "batch": track.recipe.batch_size, "side": track.preprocess.size, "workers": options.workers,
             "images": {part: len(prepared.manifest.part(0, part)) for part in ("train", "validation", "test")},
@@ -151,7 +153,8 @@ def main() -> None:
                 known[place] = measure()
                 options.output.write_text(json.dumps(results, indent=1) + "\n")
 
-        one = ["-p", "imagenet", "--fold", "0", "--repeat", "0"]
+        on = ["--device", options.device]
+        one = [*on, "-p", "imagenet", "--fold", "0", "--repeat", "0"]
         for number in range(options.rounds):
             order = [*PEERS, "ours, one unit", "ours, two units"]
             random.Random(number).shuffle(order)  # noqa: S311 (an order, no secret)
@@ -165,7 +168,7 @@ def main() -> None:
                     keep(name, str(number), lambda: ours(options.workspace, path, options.submission, one))
         if options.campaign:
             short = bench_track(folder, 1)
-            keep("ours, campaign", "0", lambda: ours(options.workspace, short, options.submission, []))
+            keep("ours, campaign", "0", lambda: ours(options.workspace, short, options.submission, on))
         shutil.rmtree(unit)
 
 

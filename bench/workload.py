@@ -19,7 +19,14 @@ from benchmark.training.weights import load_imagenet
 
 
 def write(
-    folder: Path, prepared: Prepared, fold: int, submission: Submission, track: Track, workers: int, seed: int = 0
+    folder: Path,
+    prepared: Prepared,
+    fold: int,
+    submission: Submission,
+    track: Track,
+    workers: int,
+    seed: int = 0,
+    device: str = "cpu",
 ) -> None:
     """Write a unit.
 
@@ -31,6 +38,7 @@ def write(
         track: its recipe.
         workers: loader processes of every peer.
         seed: of the peers' order and augmentation, and of the new classifier.
+        device: that the peers train on, `cpu` or `cuda`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     manifest = prepared.manifest
@@ -54,6 +62,6 @@ def write(
     settings = {
         "architecture": spec.timm, "mean": list(spec.mean), "std": list(spec.std), "side": track.preprocess.size,
         "epochs": track.recipe.epochs, "recipe": track.recipe.model_dump(mode="json"), "workers": workers,
-        "classes": len(CLASSES), "seed": seed,
+        "classes": len(CLASSES), "seed": seed, "device": device,
     }  # fmt: skip
     (folder / "unit.json").write_text(json.dumps(settings, indent=1))

@@ -36,6 +36,7 @@ class Workload:
         self.recipe: dict[str, Any] = self.settings["recipe"]
         self.epochs, self.batch = int(self.settings["epochs"]), int(self.recipe["batch_size"])
         self.workers = int(self.settings["workers"])
+        self.device = str(self.settings["device"])
         torch.manual_seed(int(self.settings["seed"]))
 
     def arrays(self, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -46,7 +47,7 @@ class Workload:
         """The network with the weights that all contenders start from, channels last as the fastest of them has it."""
         model = timm.create_model(self.settings["architecture"], num_classes=24)
         model.load_state_dict(torch.load(self.folder / "start.pth", weights_only=True))
-        return model.to(memory_format=torch.channels_last)
+        return model.to(self.device, memory_format=torch.channels_last)
 
     def transforms(self, training: bool) -> Callable[[torch.Tensor], torch.Tensor]:
         """uint8 (1, side, side) to what the network takes."""
@@ -69,6 +70,7 @@ class Workload:
         return DataLoader(
             Crops(*self.arrays(part), self.transforms(training)), self.batch, shuffle=training, drop_last=training,
             num_workers=self.workers, persistent_workers=self.workers > 0, collate_fn=collate,
+            pin_memory=self.device == "cuda",
         )  # fmt: skip
 
     def optimiser(self, model: nn.Module) -> torch.optim.AdamW:
@@ -147,10 +149,9 @@ def report(work: Workload, clock: Clock, ready: float, model: nn.Module) -> None
         ready: seconds from the start of the process until training could begin, from `now`.
         model: trained.
     """
-    model.eval()
-    said = []
+    model.to(work.device).eval()
     with torch.inference_mode():
-        said = [model(images).argmax(1) for images, _ in work.loader("test")]
+        said = [model(images.to(work.device)).argmax(1).cpu() for images, _ in work.loader("test")]
     np.save(work.folder / f"said-{Path(sys.argv[0]).stem}.npy", torch.cat(said).numpy())
     images = len(work.arrays("train")[1]) // work.batch * work.batch
     line = {

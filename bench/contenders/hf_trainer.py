@@ -57,7 +57,7 @@ def main() -> None:
     optimiser = work.optimiser(net.model)
     with tempfile.TemporaryDirectory() as scratch:
         options = TrainingArguments(
-            scratch, use_cpu=True, num_train_epochs=work.epochs, per_device_train_batch_size=work.batch,
+            scratch, use_cpu=work.device == "cpu", num_train_epochs=work.epochs, per_device_train_batch_size=work.batch,
             per_device_eval_batch_size=work.batch, max_grad_norm=work.recipe["clip_norm"], eval_strategy="epoch",
             save_strategy="no", logging_strategy="no", report_to=[], disable_tqdm=True, dataloader_drop_last=False,
             dataloader_num_workers=work.workers, dataloader_persistent_workers=work.workers > 0, remove_unused_columns=False,

@@ -60,7 +60,7 @@ def main() -> None:
     work, clock = Workload(Path(sys.argv[1])), Clock()
     net = Net(work)
     trainer = lightning.Trainer(
-        accelerator="cpu", max_epochs=work.epochs, gradient_clip_val=work.recipe["clip_norm"], logger=False,
+        accelerator="gpu" if work.device == "cuda" else "cpu", devices=1, max_epochs=work.epochs, gradient_clip_val=work.recipe["clip_norm"], logger=False,
         enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
         callbacks=[Times(clock)],
     )  # fmt: skip

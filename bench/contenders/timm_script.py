@@ -28,7 +28,7 @@ def main() -> None:
         "--smoothing", str(work.recipe["label_smoothing"]), "--clip-grad", str(work.recipe["clip_norm"]),
         "--scale", str(1 - own["scale"]), "1.0", "--ratio", "0.95", "1.05", "--hflip", str(own["flip_horizontal"]),
         "--color-jitter", str(own["gain"]), "--crop-pct", "1.0", "--mean", *map(str, work.settings["mean"]),
-        "--std", *map(str, work.settings["std"]), "--channels-last", "--no-prefetcher", "--device", "cpu",
+        "--std", *map(str, work.settings["std"]), "--channels-last", "--device", work.device, *(["--no-prefetcher"] if work.device == "cpu" else []),
         "--workers", str(work.workers), "--log-interval", "1", "--output", scratch, "--checkpoint-hist", "1",
     ]  # fmt: skip
     ready, text = 0.0, []

@@ -36,9 +36,9 @@ def main() -> None:
     ready = now()
     for epoch in range(work.epochs):
         clock.start()
-        reference.train_one_epoch(model, criterion, optimiser, training, "cpu", epoch, options)
+        reference.train_one_epoch(model, criterion, optimiser, training, work.device, epoch, options)
         clock.trained()
-        reference.evaluate(model, criterion, validation, "cpu", print_freq=1000)
+        reference.evaluate(model, criterion, validation, work.device, print_freq=1000)
         clock.evaluated()
     report(work, clock, ready, model)
 
