@@ -26,3 +26,9 @@ def test_torch_is_asked_for_a_gpu_only_where_there_is_a_driver(drivers: list[str
 
 def test_the_drivers_of_nvidia_and_amd_are_looked_for() -> None:
     assert {Path("/dev/nvidiactl"), Path("/dev/kfd")} <= set(campaign.GPU_DRIVERS)
+
+
+def test_as_many_units_are_offered_to_a_gpu_as_may_take_turns_there() -> None:
+    assert campaign.default_jobs("cuda", 1) == campaign.default_jobs("cuda:1", 1, shared=False) == 1
+    assert campaign.default_jobs("cuda:1", 1, shared=True) == campaign.UNITS_OF_A_GPU
+    assert 1 <= campaign.default_jobs("cpu", 1, shared=True) <= campaign.processors()

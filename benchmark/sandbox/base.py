@@ -109,6 +109,14 @@ class Sandbox(ABC):
         """
         return False
 
+    def lease(self, gpu: str) -> str:
+        """Name of a GPU that an engine has leased to this process, for `Limits.device`.
+
+        Args:
+            gpu: its number or UUID on this machine.
+        """
+        return f"cuda:{gpu}"
+
     @abstractmethod
     def run(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
         """Run a unit to its end.

@@ -62,6 +62,10 @@ class ProcessSandbox(Sandbox):
         """See `Sandbox.shares`."""
         return not code and (device.startswith("cuda") if self._share is None else self._share)
 
+    def lease(self, gpu: str) -> str:
+        """The only GPU that the process sees: its engine set CUDA_VISIBLE_DEVICES, which the worker gets too."""
+        return "cuda"
+
     def run(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
         """See `Sandbox.run`."""
         inputs, output = inputs.resolve(), output.resolve()
