@@ -5,12 +5,12 @@ What the commands `plan`, `run` and `demo` share.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmark import protocol as protocols
+from benchmark.crew import processors
 from benchmark.data import card as cards
 from benchmark.data import manifest as manifests
 from benchmark.data.manifest import Manifest
@@ -181,11 +181,6 @@ class Campaign:
             return list(ENGINES[engine](jobs, backend.stop).run(units, runner.execute))
         finally:
             backend.close()
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def default_jobs(device: str, threads: int) -> int:
