@@ -210,7 +210,7 @@ def _spread_of(ledger: Ledger, records: Sequence[Record]) -> Spread | None:
     if len(repeats) < 2:
         return None
     manifest = ledger.manifest(records[0]["dataset"]["manifest"], records[0]["dataset"]["group"])
-    rows = [[by_group(ledger.predictions(places[r, f]).argmax(1), manifest, f) for f in folds] for r in repeats]
+    rows = [[by_group(ledger.predictions(places[r, f]).argmax(1), manifest.tested(f)) for f in folds] for r in repeats]
     return spread(np.stack([np.concatenate(row) for row in rows]), [len(part) for part in rows[0]])
 
 

@@ -191,8 +191,8 @@ class Ledger:
         Raises:
             IntegrityError: when it is missing or altered.
         """
-        path = self.folder / "manifests" / f"{digest}.csv"
         if (digest, group_by) not in self._manifests:
+            path = self.folder / "manifests" / f"{digest}.csv"
             if not path.is_file():
                 raise IntegrityError("manifest is missing", file=path)
             if sha256_file(path) != digest:

@@ -112,6 +112,7 @@ def _open(path: Path) -> sqlite3.Connection:
 def _connect(path: Path | str) -> sqlite3.Connection:
     store = sqlite3.connect(path, timeout=60)
     try:
+        store.execute("PRAGMA cache_spill = OFF")  # written at the end, and not page by page with a sync each time
         store.execute("CREATE TABLE IF NOT EXISTS figures (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
         store.execute("SELECT key FROM figures LIMIT 1").fetchone()
     except sqlite3.DatabaseError:

@@ -44,7 +44,7 @@ def intact(record: Record, line: bytes) -> bool:
     own, whole = before + after, [*before, f'"hash":{canonical(record["hash"])}', *after]
     if f"{{{','.join(whole)}}}".encode() != line:
         return False
-    return hashlib.sha256(f"{{{','.join(own)}}}".encode()).hexdigest() == record["hash"]
+    return bool(hashlib.sha256(f"{{{','.join(own)}}}".encode()).hexdigest() == record["hash"])
 
 
 def chained(record: Record, previous: str) -> Record:
@@ -159,14 +159,14 @@ class Reader:
             now = self._state()
             added = self._added() if now else []
             with crew(partial(_packed, whole=whole), slices(added, LINES), workers) as results:
-                found = [Checked(*one) for part in results for one in marshal.loads(part)]  # noqa: S302 (from a fork of this process)
+                found = [Checked(*one) for part in results for one in marshal.loads(part)]  # noqa: S302 (from a fork)
             if now and not any(one.problem for one in found):
                 try:
                     self._take(added, [self._known(one.record, number) for number, one in enumerate(found, 1)])
                     self._seen = now
                 except IntegrityError:
                     self._forget()  # whoever asks for the records is told
-            return found, bool(now) and now[1] > sum(map(len, added)) + len(added)
+            return found, now is not None and now[1] > sum(map(len, added)) + len(added)
 
     def _parse(self, line: bytes, number: int) -> Record:
         try:

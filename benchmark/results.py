@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.data.manifest import Manifest, Tested
+from benchmark.data.manifest import Tested
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
@@ -201,18 +201,18 @@ class Results:
 
     @staticmethod
     def _rows(arm: Arm, places: Sequence[Place]) -> list[list[Record]]:
-        """Records by repeat and fold."""
         repeats = sorted({repeat for repeat, _ in places})
         folds = [sorted(fold for r, fold in places if r == repeat) for repeat in repeats]
         if any(found != folds[0] for found in folds):
             raise InputError("repeats hold different folds", field=arm.protocol, found=folds)
         return [[arm.records[repeat, fold] for fold in folds[0]] for repeat in repeats]
 
-    def _counted(self, record: Record) -> tuple[Classes, Manifest, int]:
-        return self.read(record), self._manifest(record), record["fold"]
+    def _counted(self, record: Record) -> tuple[Classes, Tested]:
+        return self.read(record), self._tested(record)
 
-    def _manifest(self, record: Record) -> Manifest:
-        return self.ledger.manifest(record["dataset"]["manifest"], record["dataset"]["group"])
+    def _tested(self, record: Record) -> Tested:
+        dataset = record["dataset"]
+        return self.ledger.manifest(dataset["manifest"], dataset["group"]).tested(record["fold"])
 
     def read(self, record: Record) -> Classes:
         """The class that each test image was taken for, shape (test images,); its file is read once.
@@ -240,9 +240,6 @@ class Results:
         """Names of the groups, in the order of the columns of `matrices`."""
         first = min(repeat for repeat, _ in places)
         return [name for r, f in sorted(places) if r == first for name in self._tested(arm.records[r, f]).names]
-
-    def _tested(self, record: Record) -> Tested:
-        return self._manifest(record).tested(record["fold"])
 
     def score(self, arm: Arm) -> Interval:
         """Macro-F1 of an arm over its full repeats, with an interval where one can be given.

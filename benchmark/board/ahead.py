@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import copy
 from functools import partial
 from typing import NamedTuple
@@ -49,8 +50,9 @@ class Read(NamedTuple):
     said: dict[str, Classes]
 
 
-def read(results: Results, workers: int | None = None) -> None:
-    """Check the predictions of every record of a ledger, and remember what is computed of them.
+@contextmanager
+def reading(results: Results, workers: int | None = None) -> Iterator[None]:
+    """Check the predictions of every record of a ledger, and remember what is computed of them, while the body runs.
 
     Args:
         results: of the whole ledger; its memo and its `said` are filled.
@@ -68,6 +70,7 @@ def read(results: Results, workers: int | None = None) -> None:
         for _ in checked:
             pass
     with crew(partial(_figures, results), slices(list(missing.values()), TRIALS), workers) as found:
+        yield
         for one in found:
             results.memo.put(sorted(one.figures))
             results.said.update(one.said)
@@ -143,13 +146,14 @@ def _by_design(results: Results, arms: Sequence[Arm], asked: Sequence[_Asked]) -
 
 
 def _together(gathered: Gathered, design: tuple[int, ...], members: Members, asked: Sequence[_Asked]) -> None:
-    """Scores of the arms of one design, and gains of the pairs among them."""
+    """Scores and classes of the arms of one design, and gains of the pairs among them."""
     counts = Tally(*(np.stack(part) for part in zip(*members.values(), strict=True)))
     drawn, place = bootstrap.draws(sum(design[1:])), {hashes: number for number, hashes in enumerate(members)}
     found = bootstrap.resampled(counts, drawn)
     scores = bootstrap.score_intervals(counts, design[1:], found=found, drawn=drawn)
-    for hashes, score in zip(members, scores, strict=True):
+    for hashes, score, classes in zip(members, scores, figures.of_classes(counts), strict=True):
         gathered.keep("score", hashes, score)
+        gathered.keep("classes", hashes, classes)
     pairs = [one for one in asked if _paired(members, one)]
     first, second = ([place[one.hashes[side]] for one in pairs] for side in (0, 1))
     for one, gain in zip(pairs, bootstrap.gain_intervals(found[first], found[second], drawn), strict=True):

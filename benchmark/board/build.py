@@ -66,7 +66,7 @@ def build(
         board = collect.board(reading)
         look = frame.look()
         parts = [
-            Part(one.submission, digest([one.key, look]), partial(_own, board, one.detail, one.tallies))
+            Part(one.submission, digest([one.key, look]), partial(_own, board, one.make))
             for one in detail.pages(reading, board)
         ]
         return write(folder, board, parts, url, step=step, workers=workers)
@@ -97,11 +97,11 @@ def verify(ledger: Ledger, memo: Memo, workers: int | None = None) -> None:
     """
 
     def compute() -> list[tuple[int, str]]:
-        return [tuple(one) for one in ledger.verify(rescore=False, workers=workers)]
+        return [(one.line, one.problem) for one in ledger.verify(rescore=False, workers=workers)]
 
-    key = key_of("chain", [_hash(ledger.path) or ""])
-    known = memo.has(key)
-    findings = memo.get("chain", [_hash(ledger.path) or ""], compute)
+    parts = [_hash(ledger.path) or ""]
+    known = memo.has(key_of("chain", parts))
+    findings = memo.get("chain", parts, compute)
     if known:
         ledger.load(workers)
     if findings:
@@ -136,16 +136,15 @@ class Part(NamedTuple):
     files: Callable[[], Iterable[tuple[str, bytes]]]
 
 
-def _own(
-    board: Board, detail: Callable[[], Detail], tallies: Callable[[], Iterable[Tallies]]
-) -> Iterator[tuple[str, bytes]]:
-    yield from submission.files(board, detail())
-    yield from (compare.tallies_file(one) for one in tallies())
+def _own(board: Board, make: Callable[[], tuple[Detail, Iterable[Tallies]]]) -> Iterator[tuple[str, bytes]]:
+    shown, counts = make()
+    yield from submission.files(board, shown)
+    yield from map(compare.tallies_file, counts)
 
 
 def made(board: Board, detail: Detail, tallies: Iterable[Tallies] = ()) -> Part:
     """The part of a submission whose data are at hand."""
-    return Part(detail.submission, "", lambda: _own(board, lambda: detail, lambda: tallies))
+    return Part(detail.submission, "", partial(_own, board, lambda: (detail, tallies)))
 
 
 class _Built(NamedTuple):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from benchmark.data.manifest import CLASSES
 from benchmark.results import Arm, Place, Results
-from benchmark.stats.pseudo import Tally, f1
+from benchmark.stats.pseudo import Tally, f1, tally
 
 MOST_MISTAKES = 3
 
@@ -51,10 +51,10 @@ def of(results: Results, arm: Arm, places: Sequence[Place]) -> Figures:
         arm: with predictions at every place.
         places: of full repeats, one at least.
     """
-    counts = results.tally(arm, places)
-    by_group = results.matrices(arm, places).sum(0)
+    matrices = results.matrices(arm, places)
+    counts, by_group = tally(matrices), matrices.sum(0)
     hits, images = counts.hits.sum((0, 2)), by_group.sum((-2, -1))
-    f1_, accuracy = of_classes(counts)
+    f1_, accuracy = _classes(counts)
     return Figures(
         f1=f1_,
         accuracy=accuracy,
@@ -71,13 +71,24 @@ def of(results: Results, arm: Arm, places: Sequence[Place]) -> Figures:
 
 def classes(results: Results, arm: Arm, places: Sequence[Place]) -> tuple[list[float], float]:
     """Only `f1` and `accuracy`, which every row shows, remembered between builds; arguments as `of`."""
-    f1_, accuracy = results.memo.get("classes", arm.hashes(places), lambda: of_classes(results.tally(arm, places)))
+    f1_, accuracy = results.memo.get("classes", arm.hashes(places), lambda: _classes(results.tally(arm, places)))
     return f1_, accuracy
 
 
-def of_classes(counts: Tally) -> tuple[list[float], float]:
-    """`f1` and `accuracy` of an arm's counts; repeats test the same images, so that a class is absent from all or none."""
-    return f1(counts).mean(0).tolist(), float(counts.hits.sum() / counts.true.sum())
+def _classes(counts: Tally) -> tuple[list[float], float]:
+    [found] = of_classes(Tally(*(part[None] for part in counts)))
+    return found
+
+
+def of_classes(counts: Tally) -> list[tuple[list[float], float]]:
+    """`f1` and `accuracy` of many arms, from counts of shape (arms, repeats, groups, classes).
+
+    Repeats test the same images, so that a class is absent from all of them or from none.
+    """
+    arms, rows, groups, number = counts.hits.shape
+    scores = f1(Tally(*(part.reshape(-1, groups, number) for part in counts))).reshape(arms, rows, number).mean(1)
+    right = counts.hits.sum((1, 2, 3)) / counts.true.sum((1, 2, 3))
+    return list(zip(scores.tolist(), right.tolist(), strict=True))
 
 
 def _mistakes(matrices: npt.NDArray[np.int64]) -> list[list[str]]:

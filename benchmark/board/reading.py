@@ -58,10 +58,11 @@ class Reading:
         self.withdrawals = ledger.withdrawals()
         self.withdrawn = withdrawn(self.withdrawals)
         self.grades: dict[str, GradeName] = dict(grading.best(self.reproductions))
-        self.curves = plausibility.judge(self.records.values())
         self.results = Results(ledger, memo=memo or Memo.passing())
-        ahead.read(self.results, workers)
+        with ahead.reading(self.results, workers):
+            self.curves = plausibility.judge(self.records.values())
         self.listed = self.results.listed()
+        self._specs: dict[str, dict[str, Any]] = {}
         rows = {
             (row["submission"], row["version"], row["track_digest"], row["target"], row["manifest"]): row
             for row in summary(self.results)
@@ -120,7 +121,9 @@ class Reading:
     def spec(self, record: Record) -> dict[str, Any]:
         """The submission's own document behind a record; empty where the ledger keeps none."""
         name = record["submission"].get("document")
-        return self.ledger.document("submissions", name) if name else {}
+        if name and name not in self._specs:
+            self._specs[name] = self.ledger.document("submissions", name)
+        return self._specs[name] if name else {}
 
     def seconds(self, record: Record) -> float:
         """Of a training with the stages before it."""
