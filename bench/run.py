@@ -32,8 +32,8 @@ from benchmark.data.manifest import CLASSES
 from benchmark.data.store import Store
 from benchmark.ledger import Ledger
 from benchmark.stats.bootstrap import score_interval
-from benchmark.stats.pseudo import tally
 from benchmark.stats.metrics import confusion_by_group
+from benchmark.stats.pseudo import tally
 from benchmark.training.environment import cpu_name
 
 HERE = Path(__file__).parent

@@ -150,7 +150,7 @@ def _together(gathered: Gathered, design: tuple[int, ...], members: Members, ask
     counts = Tally(*(np.stack(part) for part in zip(*members.values(), strict=True)))
     drawn, place = bootstrap.draws(sum(design[1:])), {hashes: number for number, hashes in enumerate(members)}
     found = bootstrap.resampled(counts, drawn)
-    scores = bootstrap.score_intervals(counts, design[1:], found=found, drawn=drawn)
+    scores = bootstrap.score_intervals(counts, design[1:], found=found)
     for hashes, score, classes in zip(members, scores, figures.of_classes(counts), strict=True):
         gathered.keep("score", hashes, score)
         gathered.keep("classes", hashes, classes)

@@ -50,9 +50,13 @@ class Draws(NamedTuple):
     which: npt.NDArray[np.int64]
 
 
-@lru_cache(maxsize=8)
 def draws(groups: int, resamples: int = RESAMPLES, seed: int = 0) -> Draws:
     """Groups drawn with replacement; one seed gives all arms the same draws."""
+    return _draws(groups, resamples, seed)
+
+
+@lru_cache(maxsize=8)
+def _draws(groups: int, resamples: int, seed: int) -> Draws:
     random = np.random.default_rng(seed)
     drawn = random.multinomial(groups, np.full(groups, 1.0 / groups), size=resamples)
     different, which = np.unique(drawn, axis=0, return_inverse=True)
@@ -115,17 +119,19 @@ def score_intervals(
     blocks: Sequence[int] | None = None,
     *,
     found: Floats | None = None,
-    drawn: Draws | None = None,
+    resamples: int = RESAMPLES,
     level: float = 0.95,
+    seed: int = 0,
 ) -> list[Interval]:
     """Macro-F1 of many arms of one design, averaged over repeats, with intervals: `score_interval` of each.
 
     Args:
         counts: parts of shape (arms, repeats, groups, classes).
         blocks: groups of each fold; default: all in one.
-        found: from `resampled`, where it is known.
-        drawn: what that was drawn with.
+        found: from `resampled` with those draws, where it is known.
+        resamples: number of resamples.
         level: coverage.
+        seed: of the resampling.
     """
     arms, rows, groups, classes = counts.hits.shape
     folds = tuple(blocks) if blocks else (groups,)
@@ -135,8 +141,8 @@ def score_intervals(
         pairs = zip(values.tolist(), tables, strict=True)
         bounds = [(value, cluster_robust(value, table, Design(rows, folds)).interval(level)) for value, table in pairs]
         return [Interval(value, max(low, 0.0), min(high, 1.0)) for value, (low, high) in bounds]
-    using = drawn or draws(groups)
-    return _intervals(values, resampled(counts, using) if found is None else found, using, level)
+    drawn = draws(groups, resamples, seed)
+    return _intervals(values, resampled(counts, drawn) if found is None else found, drawn, level)
 
 
 def score_interval(
@@ -159,8 +165,8 @@ def score_interval(
         level: coverage.
         seed: of the resampling.
     """
-    drawn = draws(counts.hits.shape[1], resamples, seed)
-    [found] = score_intervals(Tally(*(part[None] for part in counts)), blocks, drawn=drawn, level=level)
+    one = Tally(*(part[None] for part in counts))
+    [found] = score_intervals(one, blocks, resamples=resamples, level=level, seed=seed)
     return found
 
 
