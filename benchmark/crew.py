@@ -8,18 +8,18 @@ with their parent, also when that is killed.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmark.errors import InfrastructureError
 from benchmark.start_worker import die_with_parent
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -62,8 +62,10 @@ def crew(
     if number < 2:
         yield map(_telling(work, done), parts)
         return
-    context = multiprocessing.get_context("fork")
-    pool = ProcessPoolExecutor(number, context, initializer=_begin, initargs=(os.getpid(), work, parts))
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(number, get_context("fork"), initializer=_begin, initargs=(os.getpid(), work, parts))
     try:
         running = deque(pool.submit(_work, place) for place in range(len(parts)))
         if done:

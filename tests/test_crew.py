@@ -3,11 +3,11 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import process as process_pools
 from pathlib import Path
 
 import pytest
 
-from benchmark import crew as module
 from benchmark.crew import crew, processors, slices
 from benchmark.errors import InfrastructureError, IntegrityError
 
@@ -88,14 +88,14 @@ def test_ctrl_c_starts_no_further_part_and_leaves_nobody(tmp_path: Path) -> None
         (tmp_path / f"{part}").write_text(str(os.getpid()))
         until((tmp_path / "go on").exists)
 
-    class Pool(module.ProcessPoolExecutor):
+    class Pool(process_pools.ProcessPoolExecutor):
         def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
             (tmp_path / "stopping").touch()
             super().shutdown(wait, cancel_futures=cancel_futures)
 
     def main() -> None:
         os.setpgrp()
-        module.ProcessPoolExecutor = Pool
+        process_pools.ProcessPoolExecutor = Pool
         try:
             with crew(work, range(100), 2) as results:
                 list(results)
