@@ -34,6 +34,7 @@ from benchmark.data.store import Store
 from benchmark.ledger import Ledger
 from benchmark.stats.bootstrap import score_interval
 from benchmark.stats.metrics import confusion_by_group
+from benchmark.stats.pseudo import tally
 from benchmark.training.environment import cpu_name
 
 HERE = Path(__file__).parent
@@ -60,7 +61,7 @@ def macro_f1(prepared: Any, fold: int, said: np.ndarray) -> list[float]:
     places = prepared.manifest.part(fold, "test")
     names, group = np.unique(prepared.manifest.groups[places], return_inverse=True)
     matrices = confusion_by_group(prepared.manifest.labels[places], said, group, len(names), len(CLASSES))
-    return list(score_interval(matrices[None]))
+    return list(score_interval(tally(matrices[None])))
 
 
 def peer(name: str, unit: Path, options: argparse.Namespace, prepared: Any) -> dict[str, Any]:

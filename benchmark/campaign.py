@@ -5,7 +5,6 @@ What the commands `plan`, `run` and `demo` share.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmark import engine as engines
 from benchmark import protocol as protocols
+from benchmark.crew import processors
 from benchmark.data import card as cards
 from benchmark.data import manifest as manifests
 from benchmark.data.manifest import Manifest
@@ -232,11 +232,6 @@ class Campaign:
             )  # fmt: skip
 
         return Head(engine, collector, runner.trainer, self.planned, kit, runner.progress)
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 def default_jobs(device: str, threads: int, shared: bool = False) -> int:

@@ -53,7 +53,14 @@ class Finding(NamedTuple):
     exploratory: bool
 
 
-def _contrast(results: Results, pair: Pair, drawn: dict[Shape, Draws]) -> Contrast | None:
+def contrast(results: Results, pair: Pair, drawn: dict[Shape, Draws]) -> Contrast | None:
+    """Everything about a pair's gain; None where there is one training or one group.
+
+    Args:
+        results: that hold the pair.
+        pair: two arms.
+        drawn: resamples by design, which are drawn once and shared.
+    """
     if pair.trainings < 2 or pair.groups < LEAST_GROUPS:
         return None
 
@@ -69,7 +76,7 @@ def _contrast(results: Results, pair: Pair, drawn: dict[Shape, Draws]) -> Contra
 
 
 def _decide(results: Results, pairs: Sequence[Pair], exploratory: bool, drawn: dict[Shape, Draws]) -> list[Finding]:
-    found = [_contrast(results, pair, drawn) for pair in pairs]
+    found = [contrast(results, pair, drawn) for pair in pairs]
     tested = [one for one in found if one is not None]
     verdicts = iter(verdict.decide(tested, family=None if exploratory else len(pairs), exploratory=exploratory))
     none = Verdict("withheld", 1.0, 1.0, len(pairs))
@@ -77,6 +84,14 @@ def _decide(results: Results, pairs: Sequence[Pair], exploratory: bool, drawn: d
         Finding(pair, one, none if one is None else next(verdicts), exploratory)
         for pair, one in zip(pairs, found, strict=True)
     ]
+
+
+def pairs(results: Results, arms: dict[str, Arm], baseline: str = BASELINE) -> list[Pair]:
+    """The pairs of a trial that are asked about: every protocol over the baseline, and two-step over imagenet-long."""
+    questions = [(name, baseline) for name in PROTOCOLS if name != baseline]
+    if baseline == BASELINE:
+        questions.append((TWO_STEP, LONG))
+    return [pair for question in questions if (pair := results.pair(arms, *question))]
 
 
 def find(
@@ -89,16 +104,12 @@ def find(
         baseline: a protocol.
         step: told how many families are done and how many there are.
     """
-    questions = [(name, baseline) for name in PROTOCOLS if name != baseline]
-    if baseline == BASELINE:
-        questions.append((TWO_STEP, LONG))
     families: dict[tuple[str, Question], list[tuple[Trial, Pair]]] = defaultdict(list)
     for trial, arms in results.trials.items():
-        for question in questions:
-            pair = results.pair(arms, *question)
-            if pair:
-                kind = question if question in (REGISTERED, (TWO_STEP, LONG)) else ("exploratory", baseline)
-                families[trial.track_digest, kind].append((trial, pair))
+        for pair in pairs(results, arms, baseline):
+            question = pair.protocol, pair.baseline
+            kind = question if question in (REGISTERED, (TWO_STEP, LONG)) else ("exploratory", baseline)
+            families[trial.track_digest, kind].append((trial, pair))
     found = {}
     drawn: dict[Shape, Draws] = {}
     for done, ((_, kind), members) in enumerate(families.items(), 1):
@@ -143,9 +154,9 @@ def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[s
     if tested and not tested.needs:
         entry |= {"value": tested.gain, "low": tested.low, "high": tested.high, "interval": "trainings and groups"}
     else:
-        shown = Interval(*results.memo.get("gain", pair.hashes, lambda: _shown(results, arms, pair)))
-        kind = "groups" if shown.low == shown.low else "none"
-        entry |= {"value": shown.value, "low": shown.low, "high": shown.high, "interval": kind}
+        found = shown(results, pair)
+        kind = "groups" if found.low == found.low else "none"
+        entry |= {"value": found.value, "low": found.low, "high": found.high, "interval": kind}
     entry |= {
         "verdict": finding.verdict.name,
         "exploratory": finding.exploratory,
@@ -163,13 +174,19 @@ def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[s
         )}  # fmt: skip
         entry["judges_equivalence"] = tested.judges_equivalence
         entry["variances"] = tested.variances._asdict()
-        entry["secondary"] = results.memo.get("secondary", pair.hashes, lambda: _secondary(results, arms, pair))
+        entry["secondary"] = conditional(results, arms, pair)
     return entry
 
 
-def _shown(results: Results, arms: dict[str, Arm], pair: Pair) -> Interval:
-    first, second = (results.matrices(arms[name], pair.places) for name in (pair.protocol, pair.baseline))
-    return gain_interval(first, second)
+def shown(results: Results, pair: Pair) -> Interval:
+    """A gain where the trainings are too few for a test, with an interval for these very trainings."""
+    return Interval(*results.memo.get("gain", pair.hashes, lambda: gain_interval(pair.arm, pair.against)))
+
+
+def conditional(results: Results, arms: dict[str, Arm], pair: Pair) -> dict[str, Any]:
+    """The secondary columns of a pair, as plain data."""
+    found: dict[str, Any] = results.memo.get("secondary", pair.hashes, lambda: _secondary(results, arms, pair))
+    return found
 
 
 def _secondary(results: Results, arms: dict[str, Arm], pair: Pair) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def _compare(first: Ints, second: Ints, difference: float, between: Spread | Non
     if between is None and groups < MINIMUM_GROUPS:
         return "failed", f"other predictions; one repeat and {groups} groups are too few to compare scores", None
     if between is None:
-        found = gain_interval(second, first)
+        found = gain_interval(tally(second), tally(first))
         p, compatible = None, found.low <= 0 <= found.high
         told = f"its 95 % interval over groups is {100 * found.low:+.1f} to {100 * found.high:+.1f}; one repeat only"
     else:
@@ -210,7 +210,7 @@ def _spread_of(ledger: Ledger, records: Sequence[Record]) -> Spread | None:
     if len(repeats) < 2:
         return None
     manifest = ledger.manifest(records[0]["dataset"]["manifest"], records[0]["dataset"]["group"])
-    rows = [[by_group(ledger.predictions(places[r, f]), manifest, f)[1] for f in folds] for r in repeats]
+    rows = [[by_group(ledger.predictions(places[r, f]).argmax(1), manifest.tested(f)) for f in folds] for r in repeats]
     return spread(np.stack([np.concatenate(row) for row in rows]), [len(part) for part in rows[0]])
 
 

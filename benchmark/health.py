@@ -63,7 +63,7 @@ def _device() -> Iterator[Finding]:
         import torch
     except ImportError:
         return
-    from benchmark.campaign import processors
+    from benchmark.crew import processors
     from benchmark.training.environment import cpu_name
 
     yield Finding("ok", "processor", f"{processors()} × {cpu_name()}")

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -32,7 +31,8 @@ from benchmark.data import manifest as manifests
 from benchmark.data.manifest import CLASSES, Manifest
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, canonical, disk_errors, sha256_file, write_at, write_json
-from benchmark.records import GENESIS, REPRODUCTION, WITHDRAWAL, Reader, Record, chained, intact, lines
+from benchmark.packing import pack, unpack
+from benchmark.records import GENESIS, REPRODUCTION, WITHDRAWAL, Reader, Record, chained
 from benchmark.scoring import Stored, score
 
 CUT_OFF = "the last line was cut off (a crash); the next append removes it"
@@ -43,13 +43,6 @@ class Finding(NamedTuple):
 
     line: int
     problem: str
-
-
-def pack(stored: Stored) -> bytes:
-    """The bytes of a predictions file; the same logits give the same bytes."""
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, logits=stored)
-    return buffer.getvalue()
 
 
 class Ledger:
@@ -141,17 +134,16 @@ class Ledger:
 
     def _extend(self, records: Sequence[Record], after: str | None) -> list[Record]:
         known = self._reader.records()
-        scored = {one["key"] for one in known if one.get("status") == "scored"}
         head = known[-1]["hash"] if known else GENESIS
         if after not in (None, head):
             raise InputError("the ledger has grown meanwhile", file=self.path, hint="Run the same command again")
         whole: list[Record] = []
         for record in records:
-            if record.get("key") in scored:
+            if record.get("key") in self._reader.scored:
                 raise InputError("this unit is already in the ledger", file=self.path, field="key", found=record["key"])
             whole.append(chained(record, whole[-1]["hash"] if whole else head))
         data = "".join(canonical(one) + "\n" for one in whole).encode()
-        write_at(self.path, sum(len(line) + 1 for line in lines(self.path)), data)
+        write_at(self.path, self._reader.size, data)
         return whole
 
     def predictions_path(self, key: str) -> Path:
@@ -179,19 +171,31 @@ class Ledger:
         Raises:
             IntegrityError: when the file is missing or is not what the record says.
         """
-        if record.get("type") == REPRODUCTION:
-            path = self.folder / "reproductions" / f"{record['predictions']['sha256']}.npz"
-        else:
-            path = self.predictions_path(record["key"])
-        if not path.is_file():
-            raise IntegrityError("predictions are missing", file=path)
-        if sha256_file(path) != record["predictions"]["sha256"]:
-            raise IntegrityError("predictions are not those of the record", file=path, field="sha256")
-        with np.load(path, allow_pickle=False) as archive:
-            stored = archive["logits"]
+        path = self._path_of(record)
+        data = self._checked(path, record)
+        stored = unpack(data)
         if stored.dtype != np.float16 or stored.shape != (record["predictions"]["images"], len(CLASSES)):
             raise IntegrityError("wrong type or shape", file=path, found=f"{stored.dtype} {stored.shape}")
         return np.asarray(stored)
+
+    def check_predictions(self, record: Record) -> None:
+        """Whether the predictions of a record are there and are those of the record; errors as `predictions`."""
+        self._checked(self._path_of(record), record)
+
+    def _path_of(self, record: Record) -> Path:
+        if record.get("type") == REPRODUCTION:
+            return self.folder / "reproductions" / f"{record['predictions']['sha256']}.npz"
+        return self.predictions_path(record["key"])
+
+    @staticmethod
+    def _checked(path: Path, record: Record) -> bytes:
+        try:
+            data = path.read_bytes()
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise IntegrityError("predictions are missing", file=path) from None
+        if hashlib.sha256(data).hexdigest() != record["predictions"]["sha256"]:
+            raise IntegrityError("predictions are not those of the record", file=path, field="sha256")
+        return data
 
     def put_manifest(self, manifest: Manifest) -> None:
         """Keep a manifest that records refer to."""
@@ -205,12 +209,12 @@ class Ledger:
         Raises:
             IntegrityError: when it is missing or altered.
         """
-        path = self.folder / "manifests" / f"{digest}.csv"
-        if not path.is_file():
-            raise IntegrityError("manifest is missing", file=path)
-        if sha256_file(path) != digest:
-            raise IntegrityError("manifest is not what its name says", file=path)
         if (digest, group_by) not in self._manifests:
+            path = self.folder / "manifests" / f"{digest}.csv"
+            if not path.is_file():
+                raise IntegrityError("manifest is missing", file=path)
+            if sha256_file(path) != digest:
+                raise IntegrityError("manifest is not what its name says", file=path)
             self._manifests[digest, group_by] = manifests.read(path, group_by)
         return self._manifests[digest, group_by]
 
@@ -237,21 +241,30 @@ class Ledger:
         manifest = self.manifest(record["dataset"]["manifest"], record["dataset"]["group"])
         return score(self.predictions(record), manifest, record["fold"])
 
-    def verify(self, rescore: bool = True) -> list[Finding]:
-        """Everything that is wrong: broken chain, changed bytes, missing files, drifted scores and grades."""
+    def load(self, workers: int | None = None) -> None:
+        """Read all records by several processes; `records` and its like then have them at hand."""
+        self._reader.load(whole=False, workers=workers)
+
+    def verify(self, rescore: bool = True, workers: int | None = None) -> list[Finding]:
+        """Everything that is wrong: broken chain, changed bytes, missing files, drifted scores and grades.
+
+        Args:
+            rescore: also compute scores and grades again from the stored predictions.
+            workers: processes that check the lines; default: as many as there are processors.
+        """
         from benchmark import grading  # with scipy's statistics, which take long to import and are needed here only
 
         findings: list[Finding] = []
         before: dict[str, Record] = {}
         previous = GENESIS
-        raw = self.path.read_bytes() if self.path.is_file() else b""
-        if raw and not raw.endswith(b"\n"):
-            findings.append(Finding(raw.count(b"\n") + 1, CUT_OFF))
-        for number, line in enumerate(lines(self.path), start=1):
+        lines, cut_off = self._reader.load(whole=True, workers=workers)
+        if cut_off:
+            findings.append(Finding(len(lines) + 1, CUT_OFF))
+        for number, (record, problem) in enumerate(lines, start=1):
+            findings.extend([Finding(number, problem)] if problem else [])
+            if record is None:
+                continue
             try:
-                record = json.loads(line)
-                if not intact(record, line):
-                    findings.append(Finding(number, "the record was changed: its hash does not fit"))
                 if record["prev"] != previous:
                     broken = "the chain is broken: a record before it was changed, moved or removed"
                     findings.append(Finding(number, broken))

@@ -28,8 +28,15 @@ def default() -> Path:
     return Path(folder) / "figures.sqlite"
 
 
+def key_of(kind: str, parts: Sequence[str]) -> str:
+    """The key of a figure: of its kind, what decides it, and this package's own code."""
+    return hashlib.sha256("\0".join([kind, harness()["code"], *parts]).encode()).hexdigest()
+
+
 class Memo:
     """Plain data by what it was computed from, in one SQLite file.
+
+    A fork of the process that opened it remembers nothing: a connection is its own process's alone.
 
     Args:
         path: of the file; None remembers nothing.
@@ -38,6 +45,14 @@ class Memo:
     def __init__(self, path: Path | None = None) -> None:
         self.hits = self.misses = 0
         self._store = None if path is None else _open(path)
+        self._owner = os.getpid()
+
+    @classmethod
+    def passing(cls) -> Memo:
+        """Remembers as long as it is there."""
+        found = cls()
+        found._store = _connect(":memory:")
+        return found
 
     def get(self, kind: str, parts: Sequence[str], compute: Callable[[], Any]) -> Any:
         """A figure: looked up, or computed and kept.
@@ -47,18 +62,29 @@ class Memo:
             parts: what decides it: hashes of records, settings.
             compute: gives plain data of JSON's types; NaN and infinity are kept as such.
         """
-        if self._store is None:
+        if self._store is None or os.getpid() != self._owner:
             return compute()
-        key = hashlib.sha256("\0".join([kind, harness()["code"], *parts]).encode()).hexdigest()
+        key = key_of(kind, parts)
         found = self._store.execute("SELECT value FROM figures WHERE key = ?", (key,)).fetchone()
         if found:
             self.hits += 1
             return json.loads(found[0])
         self.misses += 1
         value = compute()
-        with contextlib.suppress(sqlite3.Error):  # a full disk costs time later and nothing else
-            self._store.execute("INSERT OR REPLACE INTO figures VALUES (?, ?)", (key, json.dumps(value)))
+        self.put([(key, json.dumps(value))])
         return value
+
+    def has(self, key: str) -> bool:
+        """Whether a figure is remembered."""
+        return self._store is not None and bool(
+            self._store.execute("SELECT 1 FROM figures WHERE key = ?", (key,)).fetchone()
+        )
+
+    def put(self, figures: Sequence[tuple[str, str]]) -> None:
+        """Keep figures that were computed elsewhere, as (key, JSON)."""
+        if self._store is not None:
+            with contextlib.suppress(sqlite3.Error):  # a full disk costs time later and nothing else
+                self._store.executemany("INSERT OR REPLACE INTO figures VALUES (?, ?)", figures)
 
     def __enter__(self) -> Self:
         return self
@@ -83,12 +109,36 @@ def _open(path: Path) -> sqlite3.Connection:
         return _connect(path)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path | str) -> sqlite3.Connection:
     store = sqlite3.connect(path, timeout=60)
     try:
+        store.execute("PRAGMA cache_spill = OFF")  # written at the end, and not page by page with a sync each time
         store.execute("CREATE TABLE IF NOT EXISTS figures (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID")
         store.execute("SELECT key FROM figures LIMIT 1").fetchone()
     except sqlite3.DatabaseError:
         store.close()
         raise
     return store
+
+
+class Gathered(Memo):
+    """Keeps figures at hand, for another process to put them where they are remembered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.figures: dict[str, Any] = {}
+
+    def get(self, kind: str, parts: Sequence[str], compute: Callable[[], Any]) -> Any:
+        """As `Memo.get`."""
+        key = key_of(kind, parts)
+        if key not in self.figures:
+            self.figures[key] = compute()
+        return self.figures[key]
+
+    def keep(self, kind: str, parts: Sequence[str], value: Any) -> None:
+        """Keep a figure that was computed."""
+        self.figures[key_of(kind, parts)] = value
+
+    def texts(self) -> list[tuple[str, str]]:
+        """All of them, for `Memo.put`."""
+        return [(key, json.dumps(value)) for key, value in self.figures.items()]

@@ -17,7 +17,7 @@ from benchmark.protocol import BASELINE, PROTOCOLS, TWO_STEP
 from benchmark.results import Arm, Pair, Place, Results, Trial
 from benchmark.stats import general, pigeonhole
 from benchmark.stats.design import Design
-from benchmark.stats.pseudo import macro, tally
+from benchmark.stats.pseudo import macro
 from benchmark.stats.ranks import Rank
 from benchmark.stats.ranks import ranks as rank
 from benchmark.stats.verdict import RESAMPLES, SPREAD_RESAMPLES, needs
@@ -80,7 +80,7 @@ def ranks(results: Results, protocol: str = TWO_STEP) -> list[dict[str, Any]]:
 def _ranked(
     results: Results, field: Field, chosen: list[Trial], protocol: str, wanted: list[Place], design: Design
 ) -> list[Rank]:
-    counts = [tally(results.matrices(field[trial][protocol], wanted)) for trial in chosen]
+    counts = [results.tally(field[trial][protocol], wanted) for trial in chosen]
     drawn = pigeonhole.draw(design, RESAMPLES, 0)
     some = pigeonhole.first(drawn, SPREAD_RESAMPLES)
     tables = [

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import marshal
+import threading
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from benchmark.crew import crew, slices
 from benchmark.errors import IntegrityError
 from benchmark.files import canonical
 
@@ -18,6 +23,9 @@ REPRODUCTION = "reproduction"
 WITHDRAWAL = "withdrawal"
 """The `type` of a record that takes a submission off the board; its units stay where they are."""
 
+LINES = 500
+"""Lines that a process is given at once."""
+
 Record = dict[str, Any]
 
 
@@ -27,11 +35,16 @@ def record_hash(record: Record) -> str:
 
 
 def intact(record: Record, line: bytes) -> bool:
-    """Whether a record's hash fits and its line is its canonical text: as two dumps would tell, by one a key."""
-    parts = {key: f"{canonical(key)}:{canonical(value)}" for key, value in record.items()}
-    own = f"{{{','.join(parts[key] for key in sorted(parts) if key != 'hash')}}}"
-    whole = f"{{{','.join(parts[key] for key in sorted(parts))}}}"
-    return whole.encode() == line and hashlib.sha256(own.encode()).hexdigest() == record["hash"]
+    """Whether a record's hash fits and its line is its canonical text; what stands before and after the hash is dumped once."""
+    low, high = (
+        {key: value for key, value in record.items() if key < "hash"},
+        {key: value for key, value in record.items() if key > "hash"},
+    )
+    before, after = ([canonical(part)[1:-1]] if part else [] for part in (low, high))
+    own, whole = before + after, [*before, f'"hash":{canonical(record["hash"])}', *after]
+    if f"{{{','.join(whole)}}}".encode() != line:
+        return False
+    return bool(hashlib.sha256(f"{{{','.join(own)}}}".encode()).hexdigest() == record["hash"])
 
 
 def chained(record: Record, previous: str) -> Record:
@@ -45,17 +58,57 @@ def lines(path: Path) -> list[bytes]:
     return path.read_bytes().split(b"\n")[:-1] if path.is_file() else []
 
 
+class Checked(NamedTuple):
+    """A line of the file: the record that it holds, and what is wrong with the line by itself."""
+
+    record: Record | None
+    problem: str | None
+
+
+def _checked(line: bytes, whole: bool) -> Checked:
+    try:
+        record = json.loads(line)
+        if whole and not intact(record, line):
+            return Checked(record, "the record was changed: its hash does not fit")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Checked(None, f"not a record: {error}")
+    return Checked(record, None)
+
+
+def _packed(part: Sequence[bytes], whole: bool) -> bytes:
+    """Checked lines on their way between processes: half a parse."""
+    return marshal.dumps([tuple(_checked(line, whole)) for line in part])
+
+
 class Reader:
-    """Reads a file of records; again only when it has changed.
+    """Reads a file of records; again only what has been added to it, as long as its last line is where it was.
 
     Args:
         path: of the file, which need not exist.
+
+    Attributes:
+        size: bytes of the whole lines that were read.
+        scored: keys of scored units among them.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
         self._seen: tuple[int, int, int] | None = None
         self._records: list[Record] = []
+        self._last = b""
+        self.size = 0
+        self.scored: set[str] = set()
+
+    def _state(self) -> tuple[int, int, int] | None:
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_ino, status.st_size, status.st_mtime_ns
 
     def records(self) -> list[Record]:
         """All records of all types, oldest first, not to be changed.
@@ -63,22 +116,67 @@ class Reader:
         Raises:
             IntegrityError: for a line that is no record.
         """
-        try:
-            status = self.path.stat()
-        except FileNotFoundError:
-            return []
-        now = (status.st_ino, status.st_size, status.st_mtime_ns)
-        if now != self._seen:
-            self._records = [self._parse(line, f"line {n}") for n, line in enumerate(lines(self.path), start=1)]
-            self._seen = now
-        return self._records
+        with self._lock:
+            now = self._state()
+            if now is None:
+                self._forget()
+            elif now != self._seen:
+                added = self._added()
+                self._take(
+                    added, [self._parse(line, number) for number, line in enumerate(added, len(self._records) + 1)]
+                )
+                self._seen = now
+            return self._records
 
-    def _parse(self, line: bytes, where: str) -> Record:
+    def _added(self) -> list[bytes]:
+        """Whole lines after those that were read; all lines, where the last that was read is not there any more."""
+        with self.path.open("rb") as file:
+            file.seek(self.size - len(self._last))
+            if file.read(len(self._last)) != self._last:
+                self._forget()
+                file.seek(0)
+            return file.read().split(b"\n")[:-1]
+
+    def _take(self, added: Sequence[bytes], records: Sequence[Record]) -> None:
+        if added:
+            self._records += records
+            self._last = added[-1] + b"\n"
+            self.size += sum(map(len, added)) + len(added)
+            self.scored.update(str(one.get("key")) for one in records if one.get("status") == "scored")
+
+    def load(self, whole: bool, workers: int | None = None) -> tuple[list[Checked], bool]:
+        """Read all lines again, by several processes; `records` then has them.
+
+        Args:
+            whole: check the hash and the form of every line, too.
+            workers: processes; default: as many as there are processors.
+
+        Returns:
+            What each line holds, and whether an unfinished line follows.
+        """
+        with self._lock:
+            self._forget()
+            now = self._state()
+            added = self._added() if now else []
+            with crew(partial(_packed, whole=whole), slices(added, LINES), workers) as results:
+                found = [Checked(*one) for part in results for one in marshal.loads(part)]  # noqa: S302 (from a fork)
+            if now and not any(one.problem for one in found):
+                try:
+                    self._take(added, [self._known(one.record, number) for number, one in enumerate(found, 1)])
+                    self._seen = now
+                except IntegrityError:
+                    self._forget()  # whoever asks for the records is told
+            return found, now is not None and now[1] > sum(map(len, added)) + len(added)
+
+    def _parse(self, line: bytes, number: int) -> Record:
         try:
-            record = json.loads(line)
+            return self._known(json.loads(line), number)
         except ValueError as error:
             hint = "Run: karyobench ledger verify"
-            raise IntegrityError("not a record", file=self.path, field=where, hint=hint) from error
+            raise IntegrityError("not a record", file=self.path, field=f"line {number}", hint=hint) from error
+
+    def _known(self, record: Any, number: int) -> Record:
+        where = f"line {number}"
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise IntegrityError("unknown record format", file=self.path, field=where, allowed=str(FORMAT))
         if record.get("type") not in (None, REPRODUCTION, WITHDRAWAL):

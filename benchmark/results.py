@@ -15,18 +15,20 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.data.manifest import Tested
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
 from benchmark.protocol import PROTOCOLS
 from benchmark.records import Record
-from benchmark.scoring import by_group
+from benchmark.scoring import by_group, tallied
 from benchmark.stats.bootstrap import Interval, score_interval
 from benchmark.stats.generator import Experiment
-from benchmark.stats.pseudo import Tally, check_paired, tally
+from benchmark.stats.pseudo import Tally, check_paired
 from benchmark.withdrawal import version, withdrawn
 
 Ints = npt.NDArray[np.int64]
+Classes = npt.NDArray[np.uint8]
 Place = tuple[int, int]
 """(repeat, fold)."""
 
@@ -131,6 +133,10 @@ class Results:
         track: only records of this track.
         submissions: only these; default: all.
         memo: remembers figures between runs.
+
+    Attributes:
+        trials: arms by trial.
+        said: by key of a unit, the class that each test image was taken for; filled as it is read.
     """
 
     def __init__(
@@ -143,8 +149,7 @@ class Results:
         self.ledger = ledger
         self.memo = memo or Memo()
         self.trials: dict[Trial, dict[str, Arm]] = {}
-        self._groups: dict[str, tuple[list[str], Ints]] = {}
-        self._counts: dict[tuple[str, str, int], int] = {}
+        self.said: dict[str, Classes] = {}
         for record in ledger.by_key().values():
             if record["arm"] not in PROTOCOLS or (track and record["track"]["name"] != track):
                 continue
@@ -184,17 +189,40 @@ class Results:
         Raises:
             InputError: when the repeats do not hold the same folds.
         """
+        rows = self._rows(arm, places)
+        return np.stack([np.concatenate([by_group(*self._counted(record)) for record in row]) for row in rows])
+
+    def tally(self, arm: Arm, places: Sequence[Place]) -> Tally:
+        """What macro-F1 needs of `matrices`, without them; arguments and errors likewise."""
+        rows = [[tallied(*self._counted(record)) for record in row] for row in self._rows(arm, places)]
+        return Tally(
+            *(np.concatenate([np.concatenate([one[i] for one in row], axis=1) for row in rows]) for i in range(3))
+        )
+
+    @staticmethod
+    def _rows(arm: Arm, places: Sequence[Place]) -> list[list[Record]]:
         repeats = sorted({repeat for repeat, _ in places})
         folds = [sorted(fold for r, fold in places if r == repeat) for repeat in repeats]
         if any(found != folds[0] for found in folds):
             raise InputError("repeats hold different folds", field=arm.protocol, found=folds)
-        return np.stack([np.concatenate([self._by_group(arm.records[r, f])[1] for f in folds[0]]) for r in repeats])
+        return [[arm.records[repeat, fold] for fold in folds[0]] for repeat in repeats]
 
-    def _by_group(self, record: Record) -> tuple[list[str], Ints]:
-        if record["key"] not in self._groups:
-            manifest = self.ledger.manifest(record["dataset"]["manifest"], record["dataset"]["group"])
-            self._groups[record["key"]] = by_group(self.ledger.predictions(record), manifest, record["fold"])
-        return self._groups[record["key"]]
+    def _counted(self, record: Record) -> tuple[Classes, Tested]:
+        return self.read(record), self._tested(record)
+
+    def _tested(self, record: Record) -> Tested:
+        dataset = record["dataset"]
+        return self.ledger.manifest(dataset["manifest"], dataset["group"]).tested(record["fold"])
+
+    def read(self, record: Record) -> Classes:
+        """The class that each test image was taken for, shape (test images,); its file is read once.
+
+        Raises:
+            IntegrityError: when the predictions are missing or not those of the record.
+        """
+        if record["key"] not in self.said:
+            self.said[record["key"]] = self.ledger.predictions(record).argmax(1).astype(np.uint8)
+        return self.said[record["key"]]
 
     @staticmethod
     def full_repeats(places: set[Place]) -> list[Place]:
@@ -206,19 +234,12 @@ class Results:
     def blocks(self, arm: Arm, places: Sequence[Place]) -> tuple[int, ...]:
         """Number of groups that each fold tests, in the order of the columns of `matrices`."""
         first = min(repeat for repeat, _ in places)
-        return tuple(self._group_count(arm.records[r, f]) for r, f in sorted(places) if r == first)
+        return tuple(len(self._tested(arm.records[r, f]).names) for r, f in sorted(places) if r == first)
 
     def group_names(self, arm: Arm, places: Sequence[Place]) -> list[str]:
         """Names of the groups, in the order of the columns of `matrices`."""
         first = min(repeat for repeat, _ in places)
-        return [name for r, f in sorted(places) if r == first for name in self._by_group(arm.records[r, f])[0]]
-
-    def _group_count(self, record: Record) -> int:
-        where = record["dataset"]["manifest"], record["dataset"]["group"], record["fold"]
-        if where not in self._counts:
-            manifest = self.ledger.manifest(where[0], where[1])
-            self._counts[where] = len(np.unique(manifest.groups[manifest.part(where[2], "test")]))
-        return self._counts[where]
+        return [name for r, f in sorted(places) if r == first for name in self._tested(arm.records[r, f]).names]
 
     def score(self, arm: Arm) -> Interval:
         """Macro-F1 of an arm over its full repeats, with an interval where one can be given.
@@ -233,7 +254,7 @@ class Results:
             *self.memo.get(
                 "score",
                 arm.hashes(places),
-                lambda: score_interval(self.matrices(arm, places), self.blocks(arm, places)),
+                lambda: score_interval(self.tally(arm, places), self.blocks(arm, places)),
             )
         )
 
@@ -246,7 +267,7 @@ class Results:
             return None
 
         def count() -> tuple[Tally, Tally]:
-            first, second = (tally(self.matrices(arms[name], places)) for name in (protocol, baseline))
+            first, second = (self.tally(arms[name], places) for name in (protocol, baseline))
             try:
                 check_paired(first, second)
             except ValueError as error:
@@ -264,15 +285,13 @@ class Results:
         repeats = sorted({repeat for repeat, _ in pair.places})
         for fold in folds:
             record = arms[pair.protocol].records[repeats[0], fold]
-            manifest = self.ledger.manifest(record["dataset"]["manifest"], record["dataset"]["group"])
-            positions = manifest.part(fold, "test")
-            names, group = np.unique(manifest.groups[positions], return_inverse=True)
+            truth, names, group = self._tested(record)
             said = [
-                self.ledger.predictions(arms[name].records[repeat, fold]).argmax(1)
+                self.read(arms[name].records[repeat, fold]).astype(np.int64)
                 for name in (pair.protocol, pair.baseline)
                 for repeat in repeats
             ]
-            parts.append((manifest.labels[positions], group + start, said))
+            parts.append((truth, group + start, said))
             start += len(names)
         truth, column = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
         rows = np.stack([np.concatenate([part[2][row] for part in parts]) for row in range(2 * len(repeats))])

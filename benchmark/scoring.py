@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.data.manifest import CLASSES, Manifest
+from benchmark.data.manifest import CLASSES, Manifest, Tested
 from benchmark.stats import metrics
+from benchmark.stats.pseudo import Tally
 
 Stored = npt.NDArray[np.float16]
 
@@ -64,11 +65,20 @@ def score(stored: Stored, manifest: Manifest, fold: int) -> dict[str, Any]:
     }
 
 
-def by_group(stored: Stored, manifest: Manifest, fold: int) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """Names of the test groups, ascending, and their confusion matrices (groups, 24, 24)."""
-    positions = manifest.part(fold, "test")
-    names, index = np.unique(manifest.groups[positions], return_inverse=True)
-    matrices = metrics.confusion_by_group(
-        manifest.labels[positions], stored.argmax(1).astype(np.int64), index, len(names), len(CLASSES)
-    )
-    return [str(name) for name in names], matrices
+def by_group(said: npt.NDArray[np.integer[Any]], tested: Tested) -> npt.NDArray[np.int64]:
+    """Confusion matrices of the test groups, in the order of their names, shape (groups, 24, 24).
+
+    Args:
+        said: the class that each test image was taken for, in manifest order: `stored.argmax(1)`.
+        tested: the test part.
+    """
+    truth, names, group = tested
+    return metrics.confusion_by_group(truth, said.astype(np.int64), group, len(names), len(CLASSES))
+
+
+def tallied(said: npt.NDArray[np.integer[Any]], tested: Tested) -> Tally:
+    """Counts of the test groups, one row: those of `by_group`'s matrices, without the matrices; arguments likewise."""
+    truth, names, group = tested
+    shape, cell = (1, len(names), len(CLASSES)), group * len(CLASSES)
+    parts = ((cell + truth)[said == truth], cell + said, cell + truth)
+    return Tally(*(np.bincount(one, minlength=shape[1] * shape[2]).reshape(shape).astype(np.float64) for one in parts))

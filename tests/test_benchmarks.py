@@ -12,7 +12,7 @@ from benchmark.stats.design import Design
 from benchmark.stats.generator import MILD, simulate, tallies
 from benchmark.stats.metrics import confusion_by_group
 from benchmark.stats.pigeonhole import draw, scores
-from benchmark.stats.pseudo import pseudo_values
+from benchmark.stats.pseudo import pseudo_values, tally
 from benchmark.stats.verdict import contrast
 from benchmark.training.augment import Augmenter
 
@@ -26,7 +26,7 @@ def test_speed_of_the_grouped_bootstrap(benchmark: Any) -> None:
         )[None]
         for _ in range(2)
     ]
-    found = benchmark(gain_interval, arms[0], arms[1], resamples=2000)
+    found = benchmark(gain_interval, tally(arms[0]), tally(arms[1]), resamples=2000)
     assert found.low < found.value < found.high
 
 

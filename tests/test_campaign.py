@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from benchmark import campaign
+from benchmark.crew import processors
 
 CODE = """
 import sys
 from benchmark import campaign
+from benchmark.crew import processors
 campaign.GPU_DRIVERS = tuple(map(campaign.Path, sys.argv[1:]))
 print(campaign.default_device(), "torch" in sys.modules)
 """
@@ -31,4 +33,4 @@ def test_the_drivers_of_nvidia_and_amd_are_looked_for() -> None:
 def test_as_many_units_are_offered_to_a_gpu_as_may_take_turns_there() -> None:
     assert campaign.default_jobs("cuda", 1) == campaign.default_jobs("cuda:1", 1, shared=False) == 1
     assert campaign.default_jobs("cuda:1", 1, shared=True) == campaign.UNITS_OF_A_GPU
-    assert 1 <= campaign.default_jobs("cpu", 1, shared=True) <= campaign.processors()
+    assert 1 <= campaign.default_jobs("cpu", 1, shared=True) <= processors()

@@ -235,3 +235,39 @@ def test_many_records_are_written_as_one_by_one_or_none_of_them(ledger: Ledger, 
     assert (
         ledger.extend([{"key": "new", "status": "failed"}], after=records[2]["hash"])[0]["prev"] == records[2]["hash"]
     )
+
+
+def test_a_campaign_reads_every_line_once_however_many_it_appends(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading all of it at every append would make a campaign's work grow with its square."""
+    ledger.records()
+    seen: list[bytes] = []
+    loads = json.loads
+    monkeypatch.setattr("benchmark.records.json.loads", lambda text: seen.append(text) or loads(text))
+    reads: list[int] = []
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: reads.append(1) or read_bytes(path))
+    for number in range(3, 23):
+        add(ledger, f"key{number}", number)
+    assert [loads(line)["key"] for line in seen] == [f"key{number}" for number in range(3, 22)] and reads == []
+    other = Ledger(ledger.folder)
+    add(other, "theirs")
+    seen.clear()
+    assert add(ledger, "ours")["prev"] == other.records()[-2]["hash"] and ledger.verify() == []
+    with pytest.raises(InputError, match="already in the ledger"):
+        add(ledger, "theirs")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_one_and_several_processes_find_the_same(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    monkeypatch.setattr("benchmark.records.LINES", 1)
+    whole = ledger.path.read_bytes().splitlines(keepends=True)
+    assert ledger.verify(workers=workers) == []
+    ledger.path.write_bytes(whole[0].replace(b"key0", b"key9") + whole[2] + b"no json\n" + whole[1][:-9])
+    assert [(one.line, one.problem.split(":")[0]) for one in ledger.verify(rescore=False, workers=workers)] == [
+        (4, "the last line was cut off (a crash); the next append removes it"),
+        (1, "the record was changed"),
+        (2, "the chain is broken"),
+        (3, "not a record"),
+    ]

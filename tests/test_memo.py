@@ -1,11 +1,13 @@
+import json
 import math
+import multiprocessing
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from benchmark import memo as module
-from benchmark.memo import Memo, default
+from benchmark.memo import Gathered, Memo, default, key_of
 
 
 def counted(path: Path | None, kind: str = "score", parts: tuple[str, ...] = ("a",)) -> tuple[object, int]:
@@ -52,3 +54,38 @@ def test_the_default_place_follows_the_environment(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("KARYOBENCH_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", "/y")
     assert default() == Path("/y/karyobench/figures.sqlite")
+
+
+def test_figures_from_elsewhere_are_kept_under_the_key_of_their_own(tmp_path: Path) -> None:
+    elsewhere = Gathered()
+    value = {"value": 0.1 + 0.2, "low": math.nan}
+    assert elsewhere.get("score", ["a"], lambda: value) is elsewhere.get("score", ["a"], lambda: None)
+    elsewhere.keep("gain", ("a", "b"), [1, 2.5])
+    with Memo(tmp_path / "m") as memo:
+        assert not memo.has(key_of("gain", ["a", "b"]))
+        memo.put(elsewhere.texts())
+        assert memo.has(key_of("gain", ["a", "b"])) and memo.get("gain", ["a", "b"], lambda: None) == [1, 2.5]
+    assert repr(counted(tmp_path / "m")) == repr((value, 0))
+
+
+def test_a_passing_memory_is_gone_with_its_process() -> None:
+    first, second = Memo.passing(), Memo.passing()
+    first.put([(key_of("score", ["a"]), json.dumps(1))])
+    assert first.get("score", ["a"], lambda: 2) == 1 and second.get("score", ["a"], lambda: 2) == 2
+
+
+def test_a_fork_neither_reads_nor_writes_the_store_of_its_parent(tmp_path: Path) -> None:
+    with Memo(tmp_path / "m") as memo:
+        memo.get("score", ["a"], lambda: "parent")
+        context = multiprocessing.get_context("fork")
+        answers = context.SimpleQueue()
+
+        def ask() -> None:
+            answers.put([memo.get("score", [part], lambda: "fork") for part in ("a", "b")])
+
+        process = context.Process(target=ask)
+        process.start()
+        process.join(60)
+        assert answers.get() == ["fork", "fork"]
+        assert memo.get("score", ["a"], lambda: "again") == "parent"
+        assert memo.get("score", ["b"], lambda: "parent") == "parent"

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from benchmark.data.manifest import CLASSES, Entry, Manifest, build
-from benchmark.scoring import by_group, score, unpermute
+from benchmark.scoring import by_group, score, tallied, unpermute
+from benchmark.stats.pseudo import tally
 
 
 @pytest.fixture
@@ -45,8 +46,17 @@ def test_one_wrong_image_spoils_its_cell_only(manifest: Manifest) -> None:
 
 
 def test_groups_are_the_cells(manifest: Manifest) -> None:
-    names, matrices = by_group(unpermute(perfect(manifest, 2), np.arange(48)), manifest, 2)
-    assert names == ["c2", "c7"] and matrices.shape == (2, 24, 24) and (matrices.sum((1, 2)) == 24).all()
+    tested = manifest.tested(2)
+    matrices = by_group(unpermute(perfect(manifest, 2), np.arange(48)).argmax(1), tested)
+    assert tested.names == ["c2", "c7"] and matrices.shape == (2, 24, 24) and (matrices.sum((1, 2)) == 24).all()
+
+
+def test_counts_are_those_of_the_matrices(manifest: Manifest) -> None:
+    for fold in range(5):
+        said = np.random.default_rng(fold).integers(0, 24, len(manifest.part(fold, "test"))).astype(np.uint8)
+        expected = tally(by_group(said, manifest.tested(fold))[None])
+        for found, wanted in zip(tallied(said, manifest.tested(fold)), expected, strict=True):
+            assert found.dtype == wanted.dtype and np.array_equal(found, wanted)
 
 
 def test_without_cells_there_is_no_karyotype_accuracy(manifest: Manifest) -> None:

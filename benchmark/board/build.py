@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,11 @@ from benchmark.board.model import Board
 from benchmark.board.pages import changes, compare, frame, index, method, submission
 from benchmark.board.pictures import bundle as pictures
 from benchmark.board.reading import Reading
+from benchmark.crew import crew, slices
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, digest, disk_errors
 from benchmark.ledger import Ledger
-from benchmark.memo import Memo
+from benchmark.memo import Memo, key_of
 
 Step = Callable[[int, int | None], None]
 
@@ -37,6 +38,7 @@ def build(
     memo: Memo | None = None,
     url: str | None = None,
     step: Step | None = None,
+    workers: int | None = None,
 ) -> Path:
     """Write the board into a folder.
 
@@ -46,6 +48,7 @@ def build(
         memo: remembers figures between builds.
         url: where the board will be found, for the feed and the metadata.
         step: told how many submissions are done and how many there are.
+        workers: processes that share the work; default: as many as there are processors.
 
     Returns:
         Path of the first page.
@@ -55,20 +58,18 @@ def build(
         InputError: when it holds no result, or the folder holds something else.
     """
     with _no_collection():
-        verify(ledger, memo or Memo())
-        reading = Reading(ledger, memo)
+        verify(ledger, memo or Memo(), workers)
+        try:
+            reading = Reading(ledger, memo, workers)
+        except IntegrityError as error:
+            raise IntegrityError(error.problem, file=error.file, hint=HINT) from error
         board = collect.board(reading)
-        found, look = list(detail.pages(reading, board)), frame.look()
-
-        def parts() -> Iterator[Part]:
-            for done, one in enumerate(found):
-                if step:
-                    step(done, len(found))
-                yield Part(one.submission, digest([one.key, look]), partial(_own, board, one.detail, one.tallies))
-            if step:
-                step(len(found), len(found))
-
-        return write(folder, board, parts(), url)
+        look = frame.look()
+        parts = [
+            Part(one.submission, digest([one.key, look]), partial(_own, board, one.make))
+            for one in detail.pages(reading, board)
+        ]
+        return write(folder, board, parts, url, step=step, workers=workers)
 
 
 @contextmanager
@@ -83,32 +84,29 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def verify(ledger: Ledger, memo: Memo) -> None:
-    """Refuse a ledger whose chain is broken or whose predictions are not those recorded.
+def verify(ledger: Ledger, memo: Memo, workers: int | None = None) -> None:
+    """Refuse a ledger whose chain is broken; its records are then at hand. Predictions are checked as they are read.
 
     Args:
         ledger: to be read.
         memo: what it found of the very same bytes before need not be found again.
+        workers: processes; default: as many as there are processors.
 
     Raises:
         IntegrityError: names the line.
     """
-    hint = "Run: karyobench ledger verify"
+
+    def compute() -> list[tuple[int, str]]:
+        return [(one.line, one.problem) for one in ledger.verify(rescore=False, workers=workers)]
+
     parts = [_hash(ledger.path) or ""]
-    findings = memo.get("chain", parts, lambda: [tuple(one) for one in ledger.verify(rescore=False)])
+    known = memo.has(key_of("chain", parts))
+    findings = memo.get("chain", parts, compute)
+    if known:
+        ledger.load(workers)
     if findings:
         line, problem = findings[0]
-        raise IntegrityError(problem, file=ledger.path, field=f"line {line}", hint=hint)
-    wanted = [
-        (ledger.predictions_path(record["key"]), record["predictions"]["sha256"])
-        for record in ledger.records()
-        if record["status"] == "scored"
-    ]
-    for path, recorded in wanted:
-        found = _hash(path)
-        if found != recorded:
-            problem = "predictions are missing" if found is None else "predictions are not those of the record"
-            raise IntegrityError(problem, file=path, hint=hint)
+        raise IntegrityError(problem, file=ledger.path, field=f"line {line}", hint=HINT)
 
 
 def _hash(path: Path) -> str | None:
@@ -116,6 +114,12 @@ def _hash(path: Path) -> str | None:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
+
+
+HINT = "Run: karyobench ledger verify"
+
+PAGES = 50
+"""Submissions whose pages a process is given at once."""
 
 
 class Part(NamedTuple):
@@ -132,16 +136,15 @@ class Part(NamedTuple):
     files: Callable[[], Iterable[tuple[str, bytes]]]
 
 
-def _own(
-    board: Board, detail: Callable[[], Detail], tallies: Callable[[], Iterable[Tallies]]
-) -> Iterator[tuple[str, bytes]]:
-    yield from submission.files(board, detail())
-    yield from (compare.tallies_file(one) for one in tallies())
+def _own(board: Board, make: Callable[[], tuple[Detail, Iterable[Tallies]]]) -> Iterator[tuple[str, bytes]]:
+    shown, counts = make()
+    yield from submission.files(board, shown)
+    yield from map(compare.tallies_file, counts)
 
 
 def made(board: Board, detail: Detail, tallies: Iterable[Tallies] = ()) -> Part:
     """The part of a submission whose data are at hand."""
-    return Part(detail.submission, "", lambda: _own(board, lambda: detail, lambda: tallies))
+    return Part(detail.submission, "", partial(_own, board, lambda: (detail, tallies)))
 
 
 class _Built(NamedTuple):
@@ -151,7 +154,15 @@ class _Built(NamedTuple):
     parts: dict[str, dict[str, Any]]
 
 
-def write(folder: Path, board: Board, parts: Iterable[Part], url: str | None = None) -> Path:
+def write(
+    folder: Path,
+    board: Board,
+    parts: Iterable[Part],
+    url: str | None = None,
+    *,
+    step: Step | None = None,
+    workers: int | None = None,
+) -> Path:
     """Write every file of a board; the first page last, so that it never links to what is not there yet.
 
     A file that is as it should be is left alone, and keeps its date.
@@ -161,26 +172,47 @@ def write(folder: Path, board: Board, parts: Iterable[Part], url: str | None = N
         board: what the pages show.
         parts: of every submission that has a page.
         url: where the board will be found.
+        step: told how many submissions are done and how many there are.
+        workers: processes; default: as many as there are processors.
 
     Raises:
         InputError: when the folder holds something that is no board.
     """
+    own = list(parts)
     before = _built(folder)
     now = _Built(set(), {})
     _list(folder, before)
+    finished = 0
+
+    def done(shared: Sequence[Part]) -> None:
+        nonlocal finished
+        finished += sum(part.submission != "" for part in shared)
+        if step:
+            step(finished, len(own))
+
+    def make(share: Sequence[Part]) -> list[dict[str, Any]]:
+        return [_make(folder, part, before.parts.get(part.submission)) for part in share]
+
+    shared = [Part("", "", files) for files in _shared(board, url)]
+    shares = [*([one] for one in shared), *slices(own, PAGES)] if len(own) > PAGES else [[*own, *shared]]
+    if step:
+        step(0, len(own))
     try:
-        for part in parts:
-            now.parts[part.submission] = known = _make(folder, part, before.parts.get(part.submission))
-            now.files.update(known["files"])
-        first = b""
-        for path, content in _shared(board, url):
-            now.files.add(path)
-            if path == FIRST:
-                first = content
-            else:
-                _put(folder / path, content)
+        with crew(make, shares, workers, done) as results:
+            for share, made_ in zip(shares, results, strict=True):
+                for part, known in zip(share, made_, strict=True):
+                    now.files.update(known["files"])
+                    if part.submission:
+                        now.parts[part.submission] = known
     finally:
         _list(folder, _Built(before.files | now.files, before.parts | now.parts))
+    first = b""
+    for path, content in index.files(board):
+        now.files.add(path)
+        if path == FIRST:
+            first = content
+        else:
+            _put(folder / path, content)
     _put(folder / FIRST, first)
     for path in sorted(before.files - now.files):
         (folder / path).unlink(missing_ok=True)
@@ -200,14 +232,16 @@ def _make(folder: Path, part: Part, known: dict[str, Any] | None) -> dict[str, A
     return {"key": part.key, "files": files}
 
 
-def _shared(board: Board, url: str | None) -> Iterator[tuple[str, bytes]]:
-    yield from frame.assets()
-    yield from pictures.files(board)
-    yield from exports.files(board, url)
-    yield from method.files(board)
-    yield from changes.files(board)
-    yield from compare.files(board)
-    yield from index.files(board)
+def _shared(board: Board, url: str | None) -> list[Callable[[], Iterable[tuple[str, bytes]]]]:
+    """All files but those of submissions and the first page, the slowest first."""
+    return [
+        partial(pictures.files, board),
+        partial(exports.files, board, url),
+        partial(changes.files, board),
+        partial(compare.files, board),
+        partial(method.files, board),
+        frame.assets,
+    ]
 
 
 def _list(folder: Path, built: _Built) -> None:

@@ -121,9 +121,13 @@ def _result(reading: Reading, arm: Arm, entry: dict[str, Any]) -> Result:
         gain=gain(entry["gain"]) if "gain" in entry else None,
         f1=tuple(map(number, f1)) or (None,) * len(CLASSES),
         accuracy=accuracy,
-        seconds=float(np.mean([reading.seconds(record) for record in scored])) if scored else None,
-        energy_joules=float(np.mean(known)) if known and len(known) == len(energies) else None,
+        seconds=_mean([reading.seconds(record) for record in scored]),
+        energy_joules=_mean(known) if len(known) == len(energies) else None,
     )
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return (float(np.mean(values)) if len(values) > 1 else values[0]) if values else None
 
 
 def row(reading: Reading, line: Line, rank: Rank | None = None) -> Row:

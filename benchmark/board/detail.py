@@ -30,6 +30,7 @@ from benchmark.files import digest, yaml_text
 from benchmark.protocol import TWO_STEP
 from benchmark.provenance import harness
 from benchmark.records import Record
+from benchmark.results import Trial
 
 MOST_WORST = 12
 
@@ -40,14 +41,16 @@ class Page(NamedTuple):
     Attributes:
         submission: its name.
         key: hash of all that decides it: equal keys make equal files.
-        detail: makes its page's data.
-        tallies: makes its counts by track.
+        make: gives its page's data, and its counts by track.
     """
 
     submission: str
     key: str
-    detail: Callable[[], Detail]
-    tallies: Callable[[], list[Tallies]]
+    make: Callable[[], tuple[Detail, list[Tallies]]]
+
+
+Known = dict[Trial, dict[str, Figures]]
+"""Figures of the arms of some trials, by protocol."""
 
 
 def pages(reading: Reading, board: Board) -> Iterator[Page]:
@@ -62,7 +65,12 @@ def pages(reading: Reading, board: Board) -> Iterator[Page]:
     for name in reading.by_submission:
         own = rows[name], changes[name]
         key = digest([harness()["code"], frame, *_decided(reading, name, *own)])
-        yield Page(name, key, partial(detail, reading, name, *own), partial(tallies, reading, name))
+        yield Page(name, key, partial(_both, reading, name, *own))
+
+
+def _both(reading: Reading, name: str, rows: Sequence[Row], changes: Sequence[Change]) -> tuple[Detail, list[Tallies]]:
+    known: Known = {}
+    return detail(reading, name, rows, changes, known), tallies(reading, name, known)
 
 
 def _decided(reading: Reading, name: str, rows: Sequence[Row], changes: Sequence[Change]) -> Iterator[Any]:
@@ -76,7 +84,9 @@ def _decided(reading: Reading, name: str, rows: Sequence[Row], changes: Sequence
     yield reading.parameters([record for line in reading.by_submission[name] for record in line.records])
 
 
-def detail(reading: Reading, submission: str, rows: Sequence[Row], changes: Sequence[Change]) -> Detail:
+def detail(
+    reading: Reading, submission: str, rows: Sequence[Row], changes: Sequence[Change], known: Known | None = None
+) -> Detail:
     """Everything that the page of a submission shows.
 
     Args:
@@ -84,18 +94,20 @@ def detail(reading: Reading, submission: str, rows: Sequence[Row], changes: Sequ
         submission: a name that the ledger holds.
         rows: of the board, of this submission.
         changes: likewise.
+        known: figures that need not be computed again; those that are computed are added.
     """
+    figures_of = {} if known is None else known
     lines = reading.by_submission[submission]
     current = reading.current(lines)
     newest = max(current, key=lambda line: str(line.records[-1]["ended"]))
     spec = reading.spec(newest.records[-1])
-    known = {(one.track, one.target): one for one in rows}
+    shown = {(one.track, one.target): one for one in rows}
     gone = reading.withdrawn.get(submission, {})
     withdrawal = gone.get(newest.trial.model)
     tracks = []
     for label in dict.fromkeys(str(line.summary["track"]) for line in current):
         own = [line for line in current if line.summary["track"] == label]
-        targets = [_target(reading, line, known.get((label, line.trial.target))) for line in own]
+        targets = [_target(reading, line, shown.get((label, line.trial.target)), figures_of) for line in own]
         tracks.append(TrackDetail(track=label, targets=tuple(targets)))
     return Detail(
         submission=submission,
@@ -145,12 +157,11 @@ def _versions(lines: Iterable[Line], newest: Line) -> tuple[Version, ...]:
     return tuple(sorted(found, key=lambda one: one.last, reverse=True))
 
 
-def _target(reading: Reading, line: Line, known: Any) -> TargetDetail:
-    shown = known or row(reading, line)
-    found = _figures(reading, line)
+def _target(reading: Reading, line: Line, shown: Row | None, known: Known) -> TargetDetail:
+    found = _figures(reading, line, known)
     reference = TWO_STEP if TWO_STEP in found else max(found, key=lambda name: found[name].accuracy, default=None)
     return TargetDetail(
-        row=shown,
+        row=shown or row(reading, line),
         confusion={name: tuple(map(tuple, one.confusion)) for name, one in found.items()},
         by_class=_classes(line, found),
         worst=_worst(found, reference) if reference else (),
@@ -159,8 +170,10 @@ def _target(reading: Reading, line: Line, known: Any) -> TargetDetail:
     )
 
 
-def _figures(reading: Reading, line: Line) -> dict[str, Figures]:
-    found = {}
+def _figures(reading: Reading, line: Line, known: Known) -> dict[str, Figures]:
+    if line.trial in known:
+        return known[line.trial]
+    found = known[line.trial] = {}
     for name in reading.protocols([line]):
         places = reading.results.full_repeats(line.arms[name].scored)
         if places:
@@ -253,14 +266,17 @@ def _record(reading: Reading, protocol: str, record: Record) -> RecordLine:
     )
 
 
-def tallies(reading: Reading, submission: str) -> list[Tallies]:
-    """Counts of a submission's current version by track, for the comparison of any two."""
+def tallies(reading: Reading, submission: str, known: Known | None = None) -> list[Tallies]:
+    """Counts of a submission's current version by track, for the comparison of any two; arguments as `detail`."""
+    figures_of = {} if known is None else known
     lines = reading.current(reading.by_submission[submission])
     found = []
     for label in dict.fromkeys(str(line.summary["track"]) for line in lines):
         own = [line for line in lines if line.summary["track"] == label]
         counts = tuple(
-            _counts(reading, line, name, one) for line in own for name, one in _figures(reading, line).items()
+            _counts(reading, line, name, one)
+            for line in own
+            for name, one in _figures(reading, line, figures_of).items()
         )
         manifests = {line.trial.target: line.trial.manifest for line in own}
         found.append(Tallies(submission=submission, track=label, manifests=manifests, counts=counts))

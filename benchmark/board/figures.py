@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from benchmark.data.manifest import CLASSES
 from benchmark.results import Arm, Place, Results
-from benchmark.stats.pseudo import f1, tally
+from benchmark.stats.pseudo import Tally, f1, tally
 
 MOST_MISTAKES = 3
 
@@ -44,54 +44,60 @@ class Figures(NamedTuple):
 
 
 def of(results: Results, arm: Arm, places: Sequence[Place]) -> Figures:
-    """Figures of an arm, remembered between builds.
+    """Figures of an arm.
 
     Args:
         results: that hold the arm.
         arm: with predictions at every place.
         places: of full repeats, one at least.
     """
-    return Figures(*results.memo.get("figures", arm.hashes(places), lambda: _compute(results, arm, places)))
-
-
-def classes(results: Results, arm: Arm, places: Sequence[Place]) -> tuple[list[float], float]:
-    """Only `f1` and `accuracy`, which every row shows; arguments as `of`."""
-
-    def compute() -> tuple[list[float], float]:
-        found = of(results, arm, places)
-        return found.f1, found.accuracy
-
-    f1_, accuracy = results.memo.get("classes", arm.hashes(places), compute)
-    return f1_, accuracy
-
-
-def _compute(results: Results, arm: Arm, places: Sequence[Place]) -> Figures:
     matrices = results.matrices(arm, places)
-    counts = tally(matrices)
-    by_group = matrices.sum(0)
-    images = matrices[0].sum((-2, -1))
-    hits = np.trace(by_group, axis1=-2, axis2=-1)
+    counts, by_group = tally(matrices), matrices.sum(0)
+    hits, images = counts.hits.sum((0, 2)), by_group.sum((-2, -1))
+    f1_, accuracy = _classes(counts)
     return Figures(
-        f1=_mean_over_repeats(f1(counts)),
-        accuracy=float(hits.sum() / by_group.sum()),
+        f1=f1_,
+        accuracy=accuracy,
         confusion=by_group.sum(0).tolist(),
         groups=results.group_names(arm, places),
-        images=images.tolist(),
-        right=(hits / by_group.sum((-2, -1))).tolist(),
-        mistakes=[_mistakes(one) for one in by_group],
+        images=counts.true[0].sum(1).astype(int).tolist(),
+        right=(hits / images).tolist(),
+        mistakes=_mistakes(by_group),
         hits=counts.hits.astype(int).ravel().tolist(),
         claimed=counts.claimed.astype(int).ravel().tolist(),
         true=counts.true[0].astype(int).ravel().tolist(),
     )
 
 
-def _mean_over_repeats(scores: npt.NDArray[np.float64]) -> list[float]:
-    """Repeats test the same images, so that a class is absent from all of them or from none."""
-    return [float(score) for score in scores.mean(0)]
+def classes(results: Results, arm: Arm, places: Sequence[Place]) -> tuple[list[float], float]:
+    """Only `f1` and `accuracy`, which every row shows, remembered between builds; arguments as `of`."""
+    f1_, accuracy = results.memo.get("classes", arm.hashes(places), lambda: _classes(results.tally(arm, places)))
+    return f1_, accuracy
 
 
-def _mistakes(matrix: npt.NDArray[np.int64]) -> list[str]:
-    wrong = matrix - np.diag(np.diag(matrix))
-    order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_MISTAKES]
-    places = [np.unravel_index(flat, wrong.shape) for flat in order]
-    return [f"{CLASSES[true]}→{CLASSES[said]} ×{wrong[true, said]}" for true, said in places if wrong[true, said]]
+def _classes(counts: Tally) -> tuple[list[float], float]:
+    [found] = of_classes(Tally(*(part[None] for part in counts)))
+    return found
+
+
+def of_classes(counts: Tally) -> list[tuple[list[float], float]]:
+    """`f1` and `accuracy` of many arms, from counts of shape (arms, repeats, groups, classes).
+
+    Repeats test the same images, so that a class is absent from all of them or from none.
+    """
+    arms, rows, groups, number = counts.hits.shape
+    scores = f1(Tally(*(part.reshape(-1, groups, number) for part in counts))).reshape(arms, rows, number).mean(1)
+    right = counts.hits.sum((1, 2, 3)) / counts.true.sum((1, 2, 3))
+    return list(zip(scores.tolist(), right.tolist(), strict=True))
+
+
+def _mistakes(matrices: npt.NDArray[np.int64]) -> list[list[str]]:
+    """The commonest mistakes of every group, the most frequent first, then in the order of the matrix."""
+    group, true, said = np.nonzero(matrices * (1 - np.eye(len(CLASSES), dtype=np.int64)))
+    count = matrices[group, true, said]
+    found: list[list[str]] = [[] for _ in matrices]
+    for place in np.lexsort((-count, group)).tolist():
+        told = found[group[place]]
+        if len(told) < MOST_MISTAKES:
+            told.append(f"{CLASSES[true[place]]}→{CLASSES[said[place]]} ×{count[place]}")
+    return found

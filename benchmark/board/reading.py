@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from benchmark import grading, plausibility
+from benchmark.board import ahead
 from benchmark.board.model import Badge, GradeName
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import digest
@@ -19,8 +20,6 @@ from benchmark.protocol import PROTOCOLS
 from benchmark.records import Record
 from benchmark.results import Arm, Results, Trial
 from benchmark.withdrawal import withdrawn
-
-Step = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,14 @@ class Reading:
     Args:
         ledger: whose chain holds; see `Ledger.verify`.
         memo: remembers figures between builds.
-        step: told how many families of comparisons are done and how many there are.
+        workers: processes that read and compute; default: as many as there are processors.
 
     Raises:
         InputError: when the ledger holds no result.
+        IntegrityError: when predictions are missing or are not those of their record.
     """
 
-    def __init__(self, ledger: Ledger, memo: Memo | None = None, step: Step | None = None) -> None:
+    def __init__(self, ledger: Ledger, memo: Memo | None = None, workers: int | None = None) -> None:
         self.ledger = ledger
         self.all_records = ledger.records()
         self.records = {record["key"]: record for record in self.all_records}
@@ -58,12 +58,14 @@ class Reading:
         self.withdrawals = ledger.withdrawals()
         self.withdrawn = withdrawn(self.withdrawals)
         self.grades: dict[str, GradeName] = dict(grading.best(self.reproductions))
-        self.curves = plausibility.judge(self.records.values())
-        self.results = Results(ledger, memo=memo)
+        self.results = Results(ledger, memo=memo or Memo.passing())
+        with ahead.reading(self.results, workers):
+            self.curves = plausibility.judge(self.records.values())
         self.listed = self.results.listed()
+        self._specs: dict[str, dict[str, Any]] = {}
         rows = {
             (row["submission"], row["version"], row["track_digest"], row["target"], row["manifest"]): row
-            for row in summary(self.results, step=step)
+            for row in summary(self.results)
         }
         self.lines = [
             Line(trial, rows[trial.submission, trial.model, trial.track_digest, trial.target, trial.manifest], arms)
@@ -119,7 +121,9 @@ class Reading:
     def spec(self, record: Record) -> dict[str, Any]:
         """The submission's own document behind a record; empty where the ledger keeps none."""
         name = record["submission"].get("document")
-        return self.ledger.document("submissions", name) if name else {}
+        if name and name not in self._specs:
+            self._specs[name] = self.ledger.document("submissions", name)
+        return self._specs[name] if name else {}
 
     def seconds(self, record: Record) -> float:
         """Of a training with the stages before it."""

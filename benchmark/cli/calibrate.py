@@ -33,7 +33,7 @@ def calibrate(
     Example: karyobench calibrate --ledger karyobench-workspace
     """
     from benchmark import calibrate as campaign
-    from benchmark.campaign import processors
+    from benchmark.crew import processors
     from benchmark.errors import IntegrityError
     from benchmark.stats.calibration import CONDITIONS
 

@@ -54,6 +54,14 @@ def pixel_hash(pixels: npt.NDArray[np.uint8]) -> str:
     return hashlib.sha256(f"{width}x{height}:".encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
 
 
+class Tested(NamedTuple):
+    """The test part of a fold: the class of each image, names of the groups, ascending, and the group of each image."""
+
+    truth: npt.NDArray[np.int64]
+    names: list[str]
+    group: npt.NDArray[np.int64]
+
+
 @dataclass(frozen=True)
 class Manifest:
     """All images of a dataset, in their fixed order.
@@ -102,6 +110,18 @@ class Manifest:
         test, validation = self.folds == fold, self.validation_of == fold
         chosen = {"test": test, "validation": validation & ~test, "train": ~(test | validation)}[part]
         return np.flatnonzero(chosen)
+
+    def tested(self, fold: int) -> Tested:
+        """The test part of one fold."""
+        if fold not in self._tested:
+            positions = self.part(fold, "test")
+            names, group = np.unique(self.groups[positions], return_inverse=True)
+            self._tested[fold] = Tested(self.labels[positions], [str(name) for name in names], group)
+        return self._tested[fold]
+
+    @cached_property
+    def _tested(self) -> dict[int, Tested]:
+        return {}
 
     def text(self) -> str:
         """The committed CSV text."""

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from benchmark import records
+from benchmark.board import ahead
 from benchmark.board import build as module
 from benchmark.board.build import BUILT, build, write
-from benchmark.errors import InputError, IntegrityError
+from benchmark.errors import InfrastructureError, InputError, IntegrityError
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
 from benchmark.withdrawal import withdraw
@@ -110,6 +112,58 @@ def test_a_second_build_writes_only_what_changed_and_removes_what_is_gone(tmp_pa
     write_made(folder, 2)
     assert not (folder / "submissions" / "net-00002.html").exists() and (folder / "notes.txt").read_text() == "mine"
     assert sorted(json.loads((folder / BUILT).read_text())["files"]) == sorted(files(folder).keys() - {"notes.txt"})
+
+
+@pytest.fixture
+def many(maker: Any, monkeypatch: pytest.MonkeyPatch) -> Ledger:
+    """A ledger that is worked on in many small parts."""
+    for owner, name in ((module, "PAGES"), (ahead, "TRIALS"), (ahead, "RECORDS"), (records, "LINES")):
+        monkeypatch.setattr(owner, name, 1)
+    for name in ("one", "two", "three"):
+        maker.fill(name=name, repeats=1, imagenet=0.6, two_step=0.7)
+    ledger: Ledger = maker.ledger
+    return ledger
+
+
+def test_one_and_several_processes_write_the_same_bytes(many: Ledger, tmp_path: Path) -> None:
+    steps: list[tuple[int, int | None]] = []
+    alone = build(many, tmp_path / "alone", workers=1)
+    shared = build(many, tmp_path / "shared", workers=3, step=lambda done, total: steps.append((done, total)))
+    assert files(alone.parent) == files(shared.parent) and len(files(shared.parent)) > 10
+    assert (alone.parent / BUILT).read_bytes() == (shared.parent / BUILT).read_bytes()
+    assert sorted(set(steps)) == [(0, 3), (1, 3), (2, 3), (3, 3)] and steps[0] == (0, 3)
+    again = {path: path.stat().st_mtime_ns for path in shared.parent.rglob("*") if path.is_file()}
+    build(many, tmp_path / "shared", workers=2)
+    assert {path.name for path, time in again.items() if path.stat().st_mtime_ns != time} == {BUILT}
+
+
+def test_the_first_build_opens_every_file_of_predictions_once(
+    many: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    read_bytes = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: opened.append(path.name) or read_bytes(path))
+    with Memo(tmp_path / "memo") as memo:
+        build(many, tmp_path / "board", memo=memo, workers=1)
+    assert sorted(name for name in opened if name.endswith(".npz")) == sorted(f"{r['key']}.npz" for r in many.records())
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_in_a_process_is_the_same_one_line_and_no_first_page(
+    many: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    def full(path: Path, content: bytes) -> None:
+        if path.name == "two.html":
+            raise InfrastructureError("the disk is full")
+        put(path, content)
+
+    put = module._put
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "_put", full)
+        with pytest.raises(InfrastructureError, match=r"^the disk is full$"):
+            build(many, tmp_path / "board", workers=workers)
+    assert not (tmp_path / "board" / "index.html").exists() and (tmp_path / "board" / BUILT).is_file()
+    assert files(build(many, tmp_path / "board").parent) == files(build(many, tmp_path / "whole").parent)
 
 
 def test_a_page_is_made_again_only_when_something_that_it_shows_has_changed(

@@ -176,9 +176,11 @@ def test_a_remembered_board_is_the_same(maker: Any, tmp_path: Any) -> None:
     maker.fill(name="b", repeats=1, imagenet=0.6, two_step=0.7)
     plain = collected(maker)
     with Memo(tmp_path / "m") as memo:
-        assert collected(maker, memo) == plain and memo.misses > 5
+        assert collected(maker, memo) == plain and memo.hits > 5
+    before = (tmp_path / "m").read_bytes()
     with Memo(tmp_path / "m") as memo:
         assert collected(maker, memo) == plain and memo.misses == 0
+    assert (tmp_path / "m").read_bytes() == before
 
 
 def test_an_empty_ledger_is_an_error(tmp_path: Any) -> None:

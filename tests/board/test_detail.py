@@ -15,7 +15,7 @@ from benchmark.withdrawal import withdraw
 
 def told(maker: Any, name: str = "net") -> Detail:
     reading = Reading(maker.ledger)
-    return next(one for one in pages(reading, board(reading)) if one.submission == name).detail()
+    return next(one for one in pages(reading, board(reading)) if one.submission == name).make()[0]
 
 
 def test_confusions_are_summed_over_repeats_and_classes_carry_their_gains(maker: Any) -> None:

@@ -7,6 +7,7 @@ pairs are too many to write down. They are those of `benchmark.stats`, for one c
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -80,11 +81,10 @@ def tallies_file(tallies: Tallies) -> tuple[str, bytes]:
     seen: dict[tuple[int, ...], int] = {}
     arms = []
     for counts in tallies.counts:
-        true, misses, extras = _differences(counts, f"{tallies.submission}, {counts.protocol} on {counts.target}")
+        misses, extras = _differences(counts, f"{tallies.submission}, {counts.protocol} on {counts.target}")
         if counts.true not in seen:
-            rows, of = np.unique(true, axis=0, return_inverse=True)
             seen[counts.true] = len(truths)
-            truths.append({"rows": rows.tolist(), "of": of.ravel().tolist()})
+            truths.append(_truth(counts.true, counts.groups))
         arms.append({
             "target": counts.target, "protocol": counts.protocol, "folds": counts.folds,
             "numbers": counts.fold_numbers, "repeats": counts.repeats, "truth": seen[counts.true],
@@ -94,8 +94,15 @@ def tallies_file(tallies: Tallies) -> tuple[str, bytes]:
     return f"data/{name}.js", script(name, {"manifests": tallies.manifests, "truths": truths, "arms": arms})
 
 
-def _differences(counts: Counts, where: str) -> tuple[Ints, Ints, Ints]:
-    """True images, shape (groups, classes); missed and wrongly claimed ones, shape (repeats × groups × classes,)."""
+@lru_cache(maxsize=64)
+def _truth(true: tuple[int, ...], groups: int) -> dict[str, list[Any]]:
+    """True images by group and class, rows that several groups share once: the same for all who were tested on them."""
+    rows, of = np.unique(np.array(true).reshape(groups, -1), axis=0, return_inverse=True)
+    return {"rows": rows.tolist(), "of": of.ravel().tolist()}
+
+
+def _differences(counts: Counts, where: str) -> tuple[Ints, Ints]:
+    """Missed and wrongly claimed images, shape (repeats × groups × classes,)."""
     true, hits, claimed = (np.array(part, dtype=np.int64) for part in (counts.true, counts.hits, counts.claimed))
     cells = counts.groups * len(CLASSES)
     wanted = len(counts.repeats) * cells
@@ -106,7 +113,7 @@ def _differences(counts: Counts, where: str) -> tuple[Ints, Ints, Ints]:
     misses, extras = np.tile(true, len(counts.repeats)) - hits, claimed - hits
     if min(hits.min(initial=0), misses.min(initial=0), extras.min(initial=0)) < 0:
         raise ValueError(f"{where}: more hits than true or claimed images, or a negative count")
-    return true.reshape(counts.groups, len(CLASSES)), misses, extras
+    return misses, extras
 
 
 def _gaps(counts: Ints) -> list[int]:
