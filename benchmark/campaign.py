@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmark import engine as engines
 from benchmark import protocol as protocols
 from benchmark.data import card as cards
 from benchmark.data import manifest as manifests
 from benchmark.data.manifest import Manifest
 from benchmark.data.store import Store
-from benchmark.engine import ENGINES
-from benchmark.engine.local import path_costs
+from benchmark.engine.schedule import path_costs
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
 from benchmark.plan import Plan, Planner, Unit, Weights, waiting
@@ -148,8 +148,7 @@ class Campaign:
         """
         if sandbox not in SANDBOXES:
             raise InputError("no such sandbox", field="sandbox", found=sandbox, allowed=tuple(SANDBOXES))
-        if engine not in ENGINES:
-            raise InputError("no such engine", field="engine", found=engine, allowed=tuple(ENGINES))
+        kind = engines.load(engine)
         backend = SANDBOXES[sandbox]()
         wanted = {unit.submission for unit in units}
         for submission in self.submissions:
@@ -178,7 +177,7 @@ class Campaign:
         for name in sorted({unit.dataset for unit in units}):
             runner.prepared(name)
         try:
-            return list(ENGINES[engine](jobs, backend.stop).run(units, runner.execute))
+            return list(kind(jobs, backend.stop).run(units, runner.execute))
         finally:
             backend.close()
 

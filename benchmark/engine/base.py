@@ -1,29 +1,73 @@
-"""The interface of an engine."""
+"""The interface of an engine, and what it is told."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
+from benchmark.errors import InputError
 from benchmark.plan import Unit
 
 Execute = Callable[[Unit], dict[str, Any]]
-"""Runs one unit to its record. Raises `InfrastructureError` when the machine failed."""
+"""Runs one unit: to its record, or, where the engine is `remote`, to its document in the artefact store.
+
+Raises `InfrastructureError` when the machine failed.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run asks of an engine; an engine leaves alone what it has no use for.
+
+    Args:
+        threads: processor threads a unit.
+        gpus: GPUs a unit, also a part of one; 0 on processors.
+        memory: bytes a unit; None where nothing is asked.
+        seconds: that no unit may take, its start included; None: no limit.
+        address: of a cluster; None: the engine's own choice.
+        folder: where the engine may keep files of its own.
+        settings: what only one engine knows, by name; see `Engine.known`.
+    """
+
+    threads: int = 1
+    gpus: float = 0.0
+    memory: int | None = None
+    seconds: float | None = None
+    address: str | None = None
+    folder: Path = Path()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 class Engine(ABC):
     """Runs units, each after its parent.
 
     Args:
-        jobs: how many units may run at once.
+        jobs: how many units may run at once on this machine; a remote engine asks its cluster.
         stop: called when a run is interrupted: ends the units under way.
+        options: what the run asks for.
+
+    Raises:
+        InputError: for a setting that this engine does not know.
     """
 
     name: ClassVar[str]
+    remote: ClassVar[bool] = False
+    """Whether units run in other processes or machines: then `execute` can be pickled and needs the store only."""
 
-    def __init__(self, jobs: int, stop: Callable[[], None] = lambda: None) -> None:
-        self.jobs, self.stop = jobs, stop
+    known: ClassVar[Mapping[str, str]] = {}
+    """Settings that only this engine knows: name → what it is."""
+
+    def __init__(self, jobs: int, stop: Callable[[], None] = lambda: None, options: Options | None = None) -> None:
+        self.jobs, self.stop, self.options = jobs, stop, options or Options()
+        for setting in self.options.settings:
+            if setting not in self.known:
+                raise InputError(
+                    f"the engine {self.name} has no such setting", field="--engine-setting", found=setting,
+                    allowed=tuple(self.known) or "(none)",
+                )  # fmt: skip
 
     @abstractmethod
     def run(self, units: Sequence[Unit], execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
@@ -31,10 +75,10 @@ class Engine(ABC):
 
         Args:
             units: in any order.
-            execute: called once a unit, from any thread.
+            execute: called once an attempt, from any thread, process or machine.
 
         Yields:
-            Each unit with its record, as they end.
+            Each unit with what `execute` returned, as they end.
 
         Raises:
             InfrastructureError: after the units under way have ended; what is done stays done.

@@ -6,7 +6,7 @@ import pytest
 
 from benchmark.engine import LocalEngine
 from benchmark.engine import local as module
-from benchmark.engine.local import path_costs
+from benchmark.engine.schedule import path_costs
 from benchmark.errors import InfrastructureError
 from benchmark.plan import Unit
 
