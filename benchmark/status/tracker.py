@@ -177,5 +177,5 @@ class Tracker:
 
     def _publish(self) -> None:
         assert self.publish is not None
-        with contextlib.suppress(OSError, KaryoError):
+        with contextlib.suppress(Exception):  # whatever a store's library raises
             self.publish(self.path.name, self._data)
