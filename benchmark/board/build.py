@@ -15,13 +15,14 @@ from benchmark.board import collect, detail
 from benchmark.board.detail_model import Detail, Tallies
 from benchmark.board.exports import bundle as exports
 from benchmark.board.model import Board
-from benchmark.board.pages import changes, compare, frame, index, method, submission
+from benchmark.board.pages import changes, compare, frame, index, method, status, submission
 from benchmark.board.pictures import bundle as pictures
 from benchmark.board.reading import Reading
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, digest, disk_errors
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
+from benchmark.status.reading import Found
 
 Step = Callable[[int, int | None], None]
 
@@ -37,6 +38,7 @@ def build(
     memo: Memo | None = None,
     url: str | None = None,
     step: Step | None = None,
+    run: Found | None = None,
 ) -> Path:
     """Write the board into a folder.
 
@@ -46,6 +48,7 @@ def build(
         memo: remembers figures between builds.
         url: where the board will be found, for the feed and the metadata.
         step: told how many submissions are done and how many there are.
+        run: that a page of its own shows; without one there is no such page.
 
     Returns:
         Path of the first page.
@@ -57,18 +60,20 @@ def build(
     with _no_collection():
         verify(ledger, memo or Memo())
         reading = Reading(ledger, memo)
-        board = collect.board(reading)
+        board = collect.board(reading).model_copy(update={"status": run is not None})
         found, look = list(detail.pages(reading, board)), frame.look()
 
         def parts() -> Iterator[Part]:
             for done, one in enumerate(found):
                 if step:
                     step(done, len(found))
-                yield Part(one.submission, digest([one.key, look]), partial(_own, board, one.detail, one.tallies))
+                yield Part(
+                    one.submission, digest([one.key, look, board.status]), partial(_own, board, one.detail, one.tallies)
+                )
             if step:
                 step(len(found), len(found))
 
-        return write(folder, board, parts(), url)
+        return write(folder, board, parts(), url, run)
 
 
 @contextmanager
@@ -151,7 +156,7 @@ class _Built(NamedTuple):
     parts: dict[str, dict[str, Any]]
 
 
-def write(folder: Path, board: Board, parts: Iterable[Part], url: str | None = None) -> Path:
+def write(folder: Path, board: Board, parts: Iterable[Part], url: str | None = None, run: Found | None = None) -> Path:
     """Write every file of a board; the first page last, so that it never links to what is not there yet.
 
     A file that is as it should be is left alone, and keeps its date.
@@ -161,6 +166,7 @@ def write(folder: Path, board: Board, parts: Iterable[Part], url: str | None = N
         board: what the pages show.
         parts: of every submission that has a page.
         url: where the board will be found.
+        run: shown by a page of its own, which `board.status` announces.
 
     Raises:
         InputError: when the folder holds something that is no board.
@@ -173,7 +179,7 @@ def write(folder: Path, board: Board, parts: Iterable[Part], url: str | None = N
             now.parts[part.submission] = known = _make(folder, part, before.parts.get(part.submission))
             now.files.update(known["files"])
         first = b""
-        for path, content in _shared(board, url):
+        for path, content in _shared(board, url, run):
             now.files.add(path)
             if path == FIRST:
                 first = content
@@ -200,14 +206,42 @@ def _make(folder: Path, part: Part, known: dict[str, Any] | None) -> dict[str, A
     return {"key": part.key, "files": files}
 
 
-def _shared(board: Board, url: str | None) -> Iterator[tuple[str, bytes]]:
+def _shared(board: Board, url: str | None, run: Found | None) -> Iterator[tuple[str, bytes]]:
     yield from frame.assets()
     yield from pictures.files(board)
     yield from exports.files(board, url)
     yield from method.files(board)
     yield from changes.files(board)
     yield from compare.files(board)
+    if run:
+        yield from status.files(board, run.state, run.life)
     yield from index.files(board)
+
+
+def refresh(folder: Path, run: Found) -> Path:
+    """Write the page of a run again, and nothing else.
+
+    Args:
+        folder: a board that was built with such a page.
+        run: what it shows.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        InputError: when the folder holds no such board.
+    """
+    if status.PATH not in _built(folder).files:
+        hint = "Run: karyobench leaderboard build --status"
+        raise InputError("no board with a page of a run", file=folder, field="board", hint=hint)
+    try:
+        board = Board.model_validate_json((folder / "board.json").read_bytes())
+    except (OSError, ValueError) as error:
+        hint = "Run: karyobench leaderboard build --status"
+        raise InputError("not the data of a board", file=folder / "board.json", hint=hint) from error
+    for path, content in status.files(board.model_copy(update={"status": True}), run.state, run.life):
+        _put(folder / path, content)
+    return folder / status.PATH
 
 
 def _list(folder: Path, built: _Built) -> None:

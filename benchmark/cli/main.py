@@ -19,6 +19,7 @@ from benchmark.cli import (
     reproduce,
     results,
     run,
+    status,
     submission,
 )
 from benchmark.errors import KaryoError
@@ -40,6 +41,7 @@ app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(results.app, name="results")
 app.command("plan")(run.plan)
 app.command("run")(run.run)
+app.command("status")(status.status)
 app.command("score")(ledger.score)
 app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)

@@ -29,6 +29,10 @@ def status(
         str | None, typer.Option(help="Address of the artefact store that the run uses; instead of a workspace.")
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again until the run has ended.")] = False,
+    board: Annotated[
+        Path | None,
+        typer.Option(help="Write the page of the run in this board again: one that was built with --status."),
+    ] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
     json: Json = False,
 ) -> None:
@@ -37,16 +41,18 @@ def status(
     Exits 0 while it runs and when it has finished, 4 when it failed or its head is dead, 130 when it was stopped.
 
     Examples: karyobench status
-              karyobench status --store s3://bucket/karyobench --watch
+              karyobench status --store s3://bucket/karyobench --watch --board board
     """
     source = _source(workspace, store)
     from benchmark.status.reading import find
 
     found = find(source, run)
+    _show(board, found)
     while watch and found.life == "alive":
         note(line(found.state))
         time.sleep(WATCHED)
         found = find(source, found.state.run)
+        _show(board, found)
     if json:
         emit({"life": found.life, **found.state.model_dump(mode="json")})
     else:
@@ -55,6 +61,13 @@ def status(
         raise typer.Exit(DEAD)
     if found.state.phase == "stopped":
         raise typer.Exit(STOPPED)
+
+
+def _show(board: Path | None, found: Found) -> None:
+    if board is not None:
+        from benchmark.board.build import refresh
+
+        refresh(board, found)
 
 
 def _source(workspace: Path, store: str | None) -> Source:

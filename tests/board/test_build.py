@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from benchmark.board import build as module
-from benchmark.board.build import BUILT, build, write
+from benchmark.board.build import BUILT, build, refresh, write
 from benchmark.errors import InputError, IntegrityError
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
+from benchmark.status.reading import Found
 from benchmark.withdrawal import withdraw
-from tests.board import made
+from tests.board import made, states
 
 PAGES = {"index.html", "method.html", "compare.html", "changes.html"}
 
@@ -30,11 +31,11 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def write_made(folder: Path, number: int = 3) -> Path:
-    whole = made.board(number)
+def write_made(folder: Path, number: int = 3, run: Found | None = None) -> Path:
+    whole = made.board(number).model_copy(update={"status": run is not None})
     names = sorted({row.submission for row in whole.rows})
     parts = [module.made(whole, made.detail(whole, name), [made.tallies(name, 0.9)]) for name in names]
-    return write(folder, whole, parts)
+    return write(folder, whole, parts, run=run)
 
 
 def test_an_empty_ledger_makes_no_page(tmp_path: Path) -> None:
@@ -188,3 +189,39 @@ def test_a_list_of_files_never_leads_outside(tmp_path: Path) -> None:
     (folder / "old.html").write_text("goes")
     write_made(folder)
     assert victim.read_text() == "stays" and not (folder / "old.html").exists()
+
+
+def test_a_run_has_a_page_that_every_page_links_only_where_one_is_given(scored_ledger: Ledger, tmp_path: Path) -> None:
+    folder = tmp_path / "board"
+    build(scored_ledger, folder)
+    without = files(folder)
+    assert "status.html" not in without and not any(b"status.html" in content for content in without.values())
+    build(scored_ledger, folder, run=states.found())
+    shown = files(folder)
+    pages = [name for name in shown if name.endswith(".html")]
+    assert "status.html" in pages and all(b"status.html" in shown[name] for name in pages)
+    build(scored_ledger, folder)
+    assert files(folder) == without
+
+
+def test_the_page_of_a_run_is_written_again_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "board"
+    write_made(folder, run=states.found())
+    before = files(folder)
+    assert refresh(folder, states.found("dead")) == folder / "status.html"
+    after = files(folder)
+    assert {name for name in after if after[name] != before[name]} == {"status.html"}
+    refresh(folder, states.found())
+    assert files(folder) == before
+
+
+def test_only_a_board_with_a_page_of_a_run_can_have_it_written_again(tmp_path: Path) -> None:
+    write_made(tmp_path / "board")
+    with pytest.raises(InputError, match="no board with a page of a run"):
+        refresh(tmp_path / "board", states.found())
+    with pytest.raises(InputError, match="no board with a page of a run"):
+        refresh(tmp_path / "nothing", states.found())
+    write_made(tmp_path / "board", run=states.found())
+    (tmp_path / "board" / "board.json").write_text("{}")
+    with pytest.raises(InputError, match="not the data of a board"):
+        refresh(tmp_path / "board", states.found())
