@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark import engine as engines
 from benchmark import protocol as protocols
@@ -16,17 +17,23 @@ from benchmark.data import card as cards
 from benchmark.data import manifest as manifests
 from benchmark.data.manifest import Manifest
 from benchmark.data.store import Store
+from benchmark.engine import Engine, Options
 from benchmark.engine.schedule import path_costs
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
 from benchmark.plan import Plan, Planner, Unit, Weights, waiting
 from benchmark.pretrained import Located, WeightsUnavailable, locate
 from benchmark.records import Record
-from benchmark.runner import Progress, Runner
-from benchmark.sandbox import SANDBOXES
+from benchmark.runner import Runner
+from benchmark.sandbox import SANDBOXES, Sandbox
 from benchmark.speed import Speeds
 from benchmark.submission import Submission
 from benchmark.track import Track
+from benchmark.trainer import Progress
+
+if TYPE_CHECKING:
+    from benchmark.artefacts import Artefacts
+    from benchmark.remote.head import Head
 
 GPU_DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")))
 """One of these is there where torch could find a GPU on Linux: NVIDIA's driver, that of WSL, AMD's."""
@@ -44,13 +51,17 @@ class Campaign:
         track: the track.
         submissions: what is trained.
         fetch: whether weights that are not on this machine may be fetched; a plan fetches nothing.
+        artefacts: the store of a run on other machines.
     """
 
     workspace: Path
     track: Track
     submissions: Sequence[Submission]
     fetch: bool = True
+    artefacts: Artefacts | None = None
     located: dict[str, Located] = field(default_factory=dict)
+    planned: dict[str, Unit] = field(default_factory=dict)
+    """All units of the plans that were made, by key."""
 
     def __post_init__(self) -> None:
         names = [submission.name for submission in self.submissions]
@@ -88,7 +99,9 @@ class Campaign:
             for name in datasets
         }
         planner = Planner(self.track, {name: self._manifest(name) for name in datasets}, self._weights, missing)
-        return planner.plan(self.submissions, names, targets, folds, repeats)
+        made = planner.plan(self.submissions, names, targets, folds, repeats)
+        self.planned |= made.by_key
+        return made
 
     def todo(self, plan: Plan, retry_failed: bool = False) -> list[Unit]:
         """Units of a plan that must run: not done, or needed by one that is not and gone from disk."""
@@ -98,10 +111,15 @@ class Campaign:
             if not (retry_failed and record["status"] == "failed")
         }
         chosen = {unit.key for unit in waiting(plan.units, done)}
+        stored = self.artefacts.finished() if self.artefacts else set()
         for unit in reversed(plan.units):
             if unit.key in chosen and unit.parent and unit.parent not in chosen:
                 parent = done.get(unit.parent)
-                if parent and parent["status"] == "scored" and not self._has_checkpoint(unit.parent):
+                if (
+                    parent
+                    and parent["status"] == "scored"
+                    and not (unit.parent in stored or self._has_checkpoint(unit.parent))
+                ):
                     chosen.add(unit.parent)
         return [unit for unit in plan.units if unit.key in chosen]
 
@@ -130,39 +148,30 @@ class Campaign:
         device: str = "cpu",
         jobs: int | None = None,
         threads: int = 1,
+        options: Options | None = None,
     ) -> list[tuple[Unit, Record]]:
         """Run units to their records.
 
         Args:
             units: from `todo`.
-            progress: called with every line of every unit's log.
+            progress: called with every line of every unit's log; of a remote engine, when a unit has ended.
             sandbox: name of the backend.
             engine: name of the engine.
             device: `cpu`, `cuda` or `cuda:N`.
-            jobs: units at once; default: what `default_jobs` says.
+            jobs: units at once on one machine; default: what `default_jobs` says, or what fits on a node.
             threads: processor threads a unit; part of what decides the last bits of a result.
+            options: what else the engine is told.
 
         Raises:
-            InputError: for an unknown sandbox or engine.
+            InputError: for an unknown sandbox or engine, or a remote engine without a store.
             InfrastructureError: when the machine failed; what is finished is kept.
         """
         if sandbox not in SANDBOXES:
             raise InputError("no such sandbox", field="sandbox", found=sandbox, allowed=tuple(SANDBOXES))
         kind = engines.load(engine)
         backend = SANDBOXES[sandbox]()
-        wanted = {unit.submission for unit in units}
-        for submission in self.submissions:
-            if submission.name in wanted and not backend.installs:
-                for path in submission.code:
-                    if path.name == "requirements.txt":
-                        raise InputError(
-                            "its packages are not installed by this sandbox", file=path, field="sandbox", found=sandbox,
-                            allowed=[name for name, kind in SANDBOXES.items() if kind.installs],
-                        )  # fmt: skip
-        jobs = jobs or default_jobs(device, threads)
-        backend.jobs = jobs
-        if units:
-            backend.prepare()
+        self._check_packages(units, backend)
+        known = self.ledger.by_key()
         runner = Runner(
             workspace=self.workspace,
             track=self.track,
@@ -172,14 +181,52 @@ class Campaign:
             device=device,
             threads=threads,
             progress=progress,
+            retry=frozenset(unit.key for unit in units if known.get(unit.key, {}).get("status") == "failed"),
         )
         runner.sweep()
         for name in sorted({unit.dataset for unit in units}):
             runner.prepared(name)
+        if kind.remote:
+            made = kind(jobs or 1, options=replace(options or Options(), threads=threads))
+            return list(self._head(made, runner, jobs).run(units))
+        backend.jobs = jobs = jobs or default_jobs(device, threads)
+        if units:
+            backend.prepare()
         try:
-            return list(kind(jobs, backend.stop).run(units, runner.execute))
+            return list(kind(jobs, backend.stop, options).run(units, runner.execute))
         finally:
             backend.close()
+
+    def _check_packages(self, units: Sequence[Unit], backend: Sandbox) -> None:
+        wanted = {unit.submission for unit in units}
+        for submission in self.submissions:
+            if submission.name in wanted and not backend.installs:
+                for path in submission.code:
+                    if path.name == "requirements.txt":
+                        raise InputError(
+                            "its packages are not installed by this sandbox", file=path, field="sandbox",
+                            found=backend.name, allowed=[name for name, kind in SANDBOXES.items() if kind.installs],
+                        )  # fmt: skip
+
+    def _head(self, engine: Engine, runner: Runner, jobs: int | None) -> Head:
+        from benchmark.remote import Collector, pack
+        from benchmark.remote.head import Head
+
+        if self.artefacts is None:
+            raise InputError("this engine needs a store that every node can reach", field="store", found=None)
+        self.artefacts.check()
+        collector = Collector(self.artefacts, runner.recorder)
+        collector.forget_failed(runner.retry)
+
+        def kit(units: Sequence[Unit]) -> str:
+            assert self.artefacts is not None
+            return pack(
+                self.artefacts, units, track=self.track, submissions=runner.submissions, weights=self.located,
+                store=self.store, sandbox=runner.sandbox.name, device=runner.device, threads=runner.threads,
+                share=engine.options.gpus or 1.0, jobs=jobs,
+            )  # fmt: skip
+
+        return Head(engine, collector, runner.trainer, self.planned, kit, runner.progress)
 
 
 def processors() -> int:

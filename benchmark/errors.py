@@ -72,3 +72,25 @@ class InfrastructureError(KaryoError):
     def __init__(self, message: str, *, transient: bool = False) -> None:
         self.transient = transient
         super().__init__(message)
+
+
+class LostError(InfrastructureError):
+    """The checkpoint that a unit starts from is gone: the unit before it must be trained again.
+
+    Args:
+        parent: key of that unit.
+    """
+
+    def __init__(self, parent: str) -> None:
+        self.parent = parent
+        super().__init__(f"the checkpoint of the stage before, {parent[:12]}, is gone")
+
+    def __reduce__(self) -> tuple[type[LostError], tuple[str]]:
+        return LostError, (self.parent,)
+
+
+class TakenError(InfrastructureError):
+    """Another worker is training this unit now: look again later."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, transient=True)

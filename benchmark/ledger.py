@@ -108,6 +108,23 @@ class Ledger:
         """Chain and write one record of any type; errors as `extend`."""
         return self.extend([record])[0]
 
+    def once(self, record: Record) -> Record:
+        """Write a unit's record unless it, or a scored one of the unit, is there; returns the one that is then there.
+
+        What two heads of one run write is one record: they read the same from the artefact store.
+
+        Raises:
+            InfrastructureError: when the disk is full; the ledger is as before.
+        """
+        with self._locked():
+            same = [one for one in self._reader.records() if one.get("key") == record["key"] and "type" not in one]
+            for one in reversed(same):
+                if one["status"] == "scored" or all(
+                    one.get(k) == record.get(k) for k in ("status", "ended", "failure")
+                ):
+                    return one
+            return self._extend([record], None)[0]
+
     def extend(self, records: Sequence[Record], after: str | None = None) -> list[Record]:
         """Chain and write records in one write.
 
@@ -120,20 +137,21 @@ class Ledger:
             InfrastructureError: when the disk is full; the ledger is as before.
         """
         with self._locked():
-            known = self._reader.records()
-            scored = {one["key"] for one in known if one.get("status") == "scored"}
-            head = known[-1]["hash"] if known else GENESIS
-            if after not in (None, head):
-                raise InputError("the ledger has grown meanwhile", file=self.path, hint="Run the same command again")
-            whole: list[Record] = []
-            for record in records:
-                if record.get("key") in scored:
-                    raise InputError(
-                        "this unit is already in the ledger", file=self.path, field="key", found=record["key"]
-                    )
-                whole.append(chained(record, whole[-1]["hash"] if whole else head))
-            data = "".join(canonical(one) + "\n" for one in whole).encode()
-            write_at(self.path, sum(len(line) + 1 for line in lines(self.path)), data)
+            return self._extend(records, after)
+
+    def _extend(self, records: Sequence[Record], after: str | None) -> list[Record]:
+        known = self._reader.records()
+        scored = {one["key"] for one in known if one.get("status") == "scored"}
+        head = known[-1]["hash"] if known else GENESIS
+        if after not in (None, head):
+            raise InputError("the ledger has grown meanwhile", file=self.path, hint="Run the same command again")
+        whole: list[Record] = []
+        for record in records:
+            if record.get("key") in scored:
+                raise InputError("this unit is already in the ledger", file=self.path, field="key", found=record["key"])
+            whole.append(chained(record, whole[-1]["hash"] if whole else head))
+        data = "".join(canonical(one) + "\n" for one in whole).encode()
+        write_at(self.path, sum(len(line) + 1 for line in lines(self.path)), data)
         return whole
 
     def predictions_path(self, key: str) -> Path:

@@ -34,7 +34,7 @@ from benchmark.plan import Plan, Unit
 from benchmark.protocol import PROTOCOLS
 from benchmark.rebuild import Rebuilder, Rebuilt
 from benchmark.records import REPRODUCTION, Record
-from benchmark.runner import Progress
+from benchmark.trainer import Progress
 
 SHORTEST = 8
 """Characters of a key that tell it apart."""

@@ -134,9 +134,13 @@ class Store:
         file = f"{dataset.manifest.digest[:16]}-{how.digest()}.npy"
         return self.workspace / "prepared" / dataset.card.name / file
 
+    def prepared_path(self, name: str, how: Preprocess) -> Path:
+        """Where a dataset's array for a track is, once it was prepared."""
+        return self._prepared_path(self.open(name), how)
+
     def is_prepared(self, name: str, how: Preprocess) -> bool:
         """Whether a dataset's array for a track is there already."""
-        return self._prepared_path(self.open(name), how).is_file()
+        return self.prepared_path(name, how).is_file()
 
     def prepared(self, name: str, how: Preprocess, progress: Progress | None = None) -> Prepared:
         """The array for a track, rendered once and memory-mapped from then on.

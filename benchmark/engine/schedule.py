@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from benchmark.errors import InfrastructureError, KaryoError
+from benchmark.errors import InfrastructureError, KaryoError, LostError, TakenError
 from benchmark.plan import Unit
 
 Kind = Literal["passing", "lost", "taken", "lasting"]
@@ -199,13 +199,8 @@ def fault_of(error: BaseException, everywhere: bool = False) -> Fault:
     """
     if isinstance(error, TakenError):
         return Fault("taken", str(error))
+    if isinstance(error, LostError):
+        return Fault("lasting", str(error))
     if isinstance(error, InfrastructureError) and (error.transient or not everywhere):
         return Fault("passing", str(error))
     return Fault("lasting", str(error) if isinstance(error, KaryoError) else f"{type(error).__name__}: {error}")
-
-
-class TakenError(InfrastructureError):
-    """Another worker is training this unit now."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, transient=True)

@@ -100,6 +100,14 @@ class Sandbox(ABC):
         """Name of a device as the unit sees it."""
         return device
 
+    def lease(self, gpu: str) -> str:
+        """Name of a GPU that an engine has leased to this process, for `Limits.device`.
+
+        Args:
+            gpu: its number or UUID on this machine.
+        """
+        return f"cuda:{gpu}"
+
     @abstractmethod
     def run(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
         """Run a unit to its end.

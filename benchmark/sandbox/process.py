@@ -49,6 +49,10 @@ class ProcessSandbox(Sandbox):
         """See `Sandbox.close`."""
         self._hosts.close()
 
+    def lease(self, gpu: str) -> str:
+        """The only GPU that the process sees: its engine set CUDA_VISIBLE_DEVICES, which the worker gets too."""
+        return "cuda"
+
     def run(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
         """See `Sandbox.run`."""
         inputs, output = inputs.resolve(), output.resolve()

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.engine.schedule import Fault, Policy, Schedule, TakenError, fault_of, path_costs
-from benchmark.errors import InfrastructureError, InputError, IntegrityError
+from benchmark.engine.schedule import Fault, Policy, Schedule, fault_of, path_costs
+from benchmark.errors import InfrastructureError, InputError, IntegrityError, TakenError
 from benchmark.plan import Unit
 
 PASSING, LOST = Fault("passing", "no answer"), Fault("lost", "its node went")
