@@ -94,6 +94,8 @@ class Schedule:
         self.ended: set[str] = set()
         self.given_up: dict[str, str] = {}
         """Key → why."""
+        self.retries = 0
+        """Attempts that ended without a result, but for units that another worker held."""
         self._units = {unit.key: unit for unit in units}
         costs = path_costs(self._units.values(), cost)
         self._ranks = {key: (-costs[key], number) for number, key in enumerate(self._units)}
@@ -151,6 +153,7 @@ class Schedule:
             Whether it will be tried again. If not, it and all that come after it are given up.
         """
         self.running.remove(key)
+        self.retries += fault.kind != "taken"
         count = self._faults[key, fault.kind] = self._faults.get((key, fault.kind), 0) + 1
         policy = self.policy
         if fault.kind == "taken":
