@@ -11,18 +11,29 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from benchmark.engine.simulation import Cluster
 from benchmark.errors import InputError
 from benchmark.forecast import Forecast, Range, Timed, forecast
 from benchmark.plan import Unit
+from benchmark.speed import Speeds
 from benchmark.status.model import RunState
 from benchmark.status.reading import Folder, parse
 
+if TYPE_CHECKING:
+    from benchmark.campaign import Campaign
+
 HOUR = 3600.0
 
+TWO_BATCHES = "this machine, two batches alone"
+
 Device = Literal["cpu", "cuda"]
+
+
+def kind_of(device: str) -> Device:
+    """Kind of a device by its name: of `cuda:1`, `cuda`."""
+    return "cuda" if device.startswith("cuda") else "cpu"
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,20 @@ def evidence(records: Iterable[Mapping[str, Any]], track: str, device: Device, w
         if name in names:
             devices[str(about.get("device") or "unnamed device")] += 1
     return Evidence(timed, dict(devices))
+
+
+def known(campaign: Campaign, device: Device) -> Evidence:
+    """What is known of a campaign's submissions: from its ledger; on processors, else from two batches that were timed here."""
+    names = [submission.name for submission in campaign.submissions]
+    found = evidence(campaign.ledger.records(), campaign.track.digest, device, names)
+    if device == "cpu":
+        speeds, timed = Speeds(campaign.workspace, campaign.track), {one.submission for one in found.timed}
+        for submission in campaign.submissions:
+            seconds = None if submission.name in timed else speeds.get(submission)
+            if seconds is not None:
+                found.timed.append(Timed(submission.name, 1.0, seconds))
+                found.devices[TWO_BATCHES] = found.devices.get(TWO_BATCHES, 0) + 1
+    return found
 
 
 def overhead(workspace: Path, engine: str) -> Overhead:

@@ -16,6 +16,7 @@ from benchmark.cli import (
     image,
     leaderboard,
     ledger,
+    plan,
     reproduce,
     results,
     run,
@@ -39,7 +40,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(image.app, name="image")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(results.app, name="results")
-app.command("plan")(run.plan)
+app.command("plan")(plan.plan)
 app.command("run")(run.run)
 app.command("status")(status.status)
 app.command("score")(ledger.score)

@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from benchmark.engine.simulation import Cluster
-from benchmark.forecast import Timed, forecast
+from benchmark.forecast import Rates, Timed, forecast
 from benchmark.plan import Unit
 from benchmark.status.model import SHOWN, Count, Failure, Remaining, UnderWay
 
 LIVE_BUDGET = 4_000
 """Starts of units that a forecast of a running head may simulate."""
+
+LEAST_LEFT = 0.05
+"""Part of a unit under way that counts as still to do, however long it has run."""
 
 SHARE = 30
 """A forecast is made again after so many times the seconds that the last one took."""
@@ -64,7 +67,7 @@ class Seen:
 
 @dataclass
 class Course:
-    """The units of a run, and what became of them so far. Any thread may call anything.
+    """The units of a run, and what became of them so far. Any thread may call anything; other units are left alone.
 
     Args:
         units: those that this run is to train.
@@ -89,20 +92,23 @@ class Course:
 
     def begun(self, key: str) -> None:
         """A unit begins, perhaps again."""
-        with self._lock:
-            self.seen[key] = Seen(self.clock())
+        if key in self.by_key:
+            with self._lock:
+                self.seen[key] = Seen(self.clock())
 
     def line(self, key: str, entry: Mapping[str, Any]) -> None:
         """A line of a unit's log; what is no line of an epoch is left alone."""
         epoch, epochs = entry.get("epoch"), entry.get("epochs")
-        if isinstance(epoch, int) and isinstance(epochs, int) and 0 < epoch <= epochs == self.by_key[key].epochs:
+        own = self.by_key[key].epochs if key in self.by_key else None
+        if isinstance(epoch, int) and isinstance(epochs, int) and 0 < epoch <= epochs == own:
             with self._lock:
                 self.seen[key] = Seen(self._began(key), epoch / epochs)
 
     def ended(self, key: str, record: Mapping[str, Any]) -> None:
         """A unit has its record."""
-        with self._lock:
-            self.seen[key] = Seen(self._began(key), 1.0, self.clock(), record)
+        if key in self.by_key:
+            with self._lock:
+                self.seen[key] = Seen(self._began(key), 1.0, self.clock(), record)
 
     def _began(self, key: str) -> float:
         return self.seen[key].began if key in self.seen else self.clock()
@@ -116,7 +122,7 @@ class Course:
         """
         seen = self._meet(looked.under_way)
         ended = {key: one for key, one in seen.items() if one.record is not None}
-        places = {key: place for key, place in looked.under_way.items() if key not in ended}
+        places = {key: place for key, place in looked.under_way.items() if key in seen and key not in ended}
         failed = {key for key, one in ended.items() if one.record and one.record["status"] == "failed"}
         startup, each = overhead(seen, self.start)
         if forecast_too and self.clock() >= self._due:
@@ -147,7 +153,7 @@ class Course:
         """Units that the engine runs have begun; those that it has lost have not."""
         with self._lock:
             now = self.clock()
-            for key in under_way:
+            for key in under_way.keys() & self.by_key.keys():
                 self.seen.setdefault(key, Seen(now))
             return {k: one for k, one in self.seen.items() if one.record is not None or k in under_way}
 
@@ -156,14 +162,23 @@ class Course:
     ) -> Remaining | None:
         over = {key for key, one in seen.items() if one.record is not None} | given_up.keys()
         units = [unit for unit in self.units if unit.key not in over]
-        left = {key: 1.0 - (seen[key].part or 0.0) for key in places}
+        timed = self._timed(seen)
+        means = Rates(timed).means
+        left = {key: self._left(self.by_key[key], seen[key], means, each) for key in places}
         cluster = Cluster(1, self.slots or max(len(places), 1))
         found = forecast(
-            units, self._timed(seen), cluster, left=left, each=each, guess=True, budget=LIVE_BUDGET
+            units, timed, cluster, left=left, each=each, guess=True, budget=LIVE_BUDGET
         )  # fmt: skip
         if units and (not found.timed or (found.unknown and not found.guessed)):
             return None
         return Remaining(seconds=found.wall.value, low=found.wall.low, high=found.wall.high, guessed=found.unknown)
+
+    def _left(self, unit: Unit, seen: Seen, means: Mapping[str, float], each: float) -> float:
+        """Part of a unit that is still to do: by its epochs, else by the time that it has had."""
+        if seen.part is not None:
+            return 1.0 - seen.part
+        expected = unit.cost * means.get(unit.submission, 0.0) + each
+        return max(LEAST_LEFT, 1.0 - (self.clock() - seen.began) / expected) if expected else 1.0
 
     def _timed(self, seen: Mapping[str, Seen]) -> list[Timed]:
         """Units that were timed: before, in this run, and those under way by the epochs that they have done."""

@@ -116,6 +116,22 @@ def test_units_timed_before_give_an_interval_and_others_are_counted_by_guess() -
     )
 
 
+def test_of_a_unit_whose_log_does_not_reach_the_head_the_time_that_it_had_counts() -> None:
+    course, clock = made([unit("a")], timed=[Timed("net", 100, 10.0)], slots=1)
+    for passed, expected in ((0.0, 10.0), (4.0, 6.0), (96.0, 0.5)):
+        clock.now += passed
+        assert course.state(Looked({"a": "n1"}))["remaining"].seconds == pytest.approx(expected)
+
+
+def test_units_of_another_run_are_left_alone() -> None:
+    course, _ = made([unit("a")])
+    course.begun("x")
+    course.line("x", {"epoch": 1, "epochs": 4})
+    course.ended("x", SCORED)
+    state = course.state(Looked({"x": "n1"}))
+    assert (state["done"], state["running"], state["images_done"]) == (0, 0, 0)
+
+
 def test_what_a_unit_takes_besides_its_own_is_measured() -> None:
     course, clock = made([unit("a"), unit("b")], slots=1)
     clock.now += 4
