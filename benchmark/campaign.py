@@ -176,7 +176,7 @@ class Campaign:
         for name in sorted({unit.dataset for unit in units}):
             runner.prepared(name)
         if kind.remote:
-            made = kind(jobs or 1, options=replace(options or Options(), threads=threads))
+            made = kind(jobs or 1, options=replace(options or Options(), threads=threads, seconds=self.track.timeout))
             return _told(tracker, made, self._head(made, runner, jobs).run(units))
         backend.jobs = jobs = jobs or default_jobs(device, threads)
         if units:

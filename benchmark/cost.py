@@ -18,7 +18,7 @@ from benchmark.errors import InputError
 from benchmark.forecast import Forecast, Range, Timed, forecast
 from benchmark.plan import Unit
 from benchmark.speed import Speeds
-from benchmark.status.model import RunState
+from benchmark.status.model import RUNS, RunState
 from benchmark.status.reading import Folder, parse
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def known(campaign: Campaign, device: Device) -> Evidence:
 
 def overhead(workspace: Path, engine: str) -> Overhead:
     """What the newest run of an engine that has ended took besides its units; nothing where there was none."""
-    folder = Folder(workspace / "runs")
+    folder = Folder(workspace / RUNS)
     for name in reversed(folder.names()):
         try:
             state: RunState = parse(name, folder.read(name))

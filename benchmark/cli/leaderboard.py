@@ -35,9 +35,10 @@ def build(
     Example: karyobench leaderboard build -o page
     """
     from benchmark.ledger import Ledger
+    from benchmark.status.model import RUNS
     from benchmark.status.reading import Folder, find
 
-    run = find(Folder(workspace / "runs")) if status else None
+    run = find(Folder(workspace / RUNS)) if status else None
     say(f"wrote {build_board(Ledger(workspace / 'ledger'), output or workspace / 'board', url, run)}")
 
 

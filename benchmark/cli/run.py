@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.cli import cluster
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, duration, emit, note, percent, say, table
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
     from benchmark.campaign import Campaign
+    from benchmark.engine import Options
     from benchmark.plan import Plan, Unit
 
 Submissions = Annotated[
@@ -73,7 +75,11 @@ def run(
     threads: Annotated[int, typer.Option(min=1, help="Processor threads a unit; changes the last bits.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     sandbox: Annotated[str, typer.Option(help="Where the submitted code runs.")] = "process",
-    engine: Annotated[str, typer.Option(help="Who hands out units.")] = "local",
+    engine: cluster.Engine = "local",
+    store: cluster.StoreOption = None,
+    address: cluster.Address = None,
+    gpus_per_unit: cluster.GpusPerUnit = None,
+    engine_setting: cluster.Settings = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train units again whose model failed.")] = False,
     offline: Offline = False,
     json: Json = False,
@@ -82,12 +88,16 @@ def run(
 
     Examples: karyobench run tf-efficientnet-lite0 --track pocket --fold 0 --repeat 0
               karyobench run my-folder/my-net --track smoke -p scratch
+              karyobench run all --track paper --engine ray --address auto --store s3://bucket/karyobench --device cuda
     """
     campaign, made = prepare(submissions, track, workspace, protocol, target, fold, repeat, fetch=not offline)
+    campaign.artefacts = cluster.artefacts(engine, store, workspace)
+    chosen = cluster.device_of(engine, device, gpus_per_unit)
+    options = cluster.options(address, gpus_per_unit, chosen, engine_setting, workspace / "engine")
     blocked = made.blocked()
     for reason, what in blocked.items():
         note(f"not run: {', '.join(what)}: {reason}")
-    records = execute(campaign, campaign.todo(made, retry_failed), device, jobs, threads, sandbox, engine)
+    records = execute(campaign, campaign.todo(made, retry_failed), chosen, jobs, threads, sandbox, engine, options)
     known = campaign.ledger.by_key()
     asked = [known[unit.key] for unit in made.units if unit.key in known]
     if json:
@@ -105,12 +115,21 @@ def run(
 
 
 def execute(
-    campaign: Campaign, todo: Sequence[Unit], device: str, jobs: int | None, threads: int, sandbox: str, engine: str
+    campaign: Campaign,
+    todo: Sequence[Unit],
+    device: str,
+    jobs: int | None,
+    threads: int,
+    sandbox: str,
+    engine: str,
+    options: Options | None = None,
 ) -> list[tuple[Unit, dict[str, Any]]]:
     """Run units under a progress bar over all images that remain to be trained on."""
     from benchmark.campaign import default_device
     from benchmark.cli.live import live
     from benchmark.cost import evidence, kind_of
+    from benchmark.status.model import RUNS
+    from benchmark.status.stores import publisher
     from benchmark.status.tracker import About, Tracker
 
     if not todo:
@@ -124,9 +143,14 @@ def execute(
             campaign.store.prepared(name, how, ready)
     about = About(engine, sandbox, campaign.track.name, chosen, shlex.join(["karyobench", *sys.argv[1:]]))
     timed = evidence(campaign.ledger.records(), campaign.track.digest, kind_of(chosen), ()).timed
-    with live() as show, Tracker(campaign.workspace / "runs", about, todo, timed=timed, show=show) as tracker:
+    publish = publisher(campaign.artefacts) if campaign.artefacts else None
+    with (
+        live() as show,
+        Tracker(campaign.workspace / RUNS, about, todo, timed=timed, publish=publish, show=show) as tracker,
+    ):
         return campaign.run(
-            todo, tracker.line, sandbox=sandbox, engine=engine, device=chosen, jobs=jobs, threads=threads, tracker=tracker,
+            todo, tracker.line, sandbox=sandbox, engine=engine, device=chosen, jobs=jobs, threads=threads,
+            options=options, tracker=tracker,
         )  # fmt: skip
 
 

@@ -71,9 +71,14 @@ def _show(board: Path | None, found: Found) -> None:
 
 
 def _source(workspace: Path, store: str | None) -> Source:
+    if store is not None:
+        from benchmark.status.stores import source
+
+        return source(store)
+    from benchmark.status.model import RUNS
     from benchmark.status.reading import Folder
 
-    return Folder(workspace / "runs")
+    return Folder(workspace / RUNS)
 
 
 def left(remaining: Remaining | None) -> str:

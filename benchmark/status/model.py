@@ -10,6 +10,9 @@ from benchmark.files import Strict
 
 FORMAT = 1
 
+RUNS = "runs"
+"""Folder of a workspace, and of a store, in which states are."""
+
 Phase = Literal["preparing", "running", "finished", "failed", "stopped"]
 
 SHOWN = 200
