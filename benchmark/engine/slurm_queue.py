@@ -89,7 +89,7 @@ class Queue:
         command = ["squeue", "--me", "--noheader", "--array", "--states=all", "--format=%i|%j|%T|%N|%r"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
-            problem = done.stderr.strip() if done.returncode else ""
+            problem = (done.stderr.strip() or f"squeue ended with {done.returncode}") if done.returncode else ""
         except subprocess.TimeoutExpired:
             problem = f"no answer within {TIMEOUT:.0f} s"
         if not problem:

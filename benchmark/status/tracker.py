@@ -99,7 +99,7 @@ class Tracker:
         self._beat, self._message = 0, ""
         self._phase: Phase = "preparing"
         self._data = b""
-        self._stop = threading.Event()
+        self._stop, self._ended = threading.Event(), threading.Event()
         self._threads = [threading.Thread(target=self._beats, name="karyobench-status", daemon=True)]
         if publish:
             self._threads.append(threading.Thread(target=self._publishes, name="karyobench-publish", daemon=True))
@@ -126,10 +126,9 @@ class Tracker:
         else:
             self._phase = "stopped"
         self.write(durable=True)
-        if self.publish:
-            last = threading.Thread(target=self._publish, daemon=True)
-            last.start()
-            last.join(PATIENCE)
+        self._ended.set()
+        for thread in self._threads:
+            thread.join(PATIENCE)
 
     def watch(self, engine: Watched) -> None:
         """From now on units run."""
@@ -172,8 +171,9 @@ class Tracker:
 
     def _publishes(self) -> None:
         self._publish()
-        while not self._stop.wait(PUBLISHED):
+        while not self._ended.wait(PUBLISHED):
             self._publish()
+        self._publish()
 
     def _publish(self) -> None:
         assert self.publish is not None

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmark.artefacts import Artefacts
+from benchmark.campaign import Campaign
 from benchmark.engine.base import Options
 from benchmark.engine.slurm import PREFIX, SlurmEngine
 from benchmark.errors import InfrastructureError, InputError
 from benchmark.plan import Unit
+from benchmark.submission import Submission
+from benchmark.track import Track
 from tests.engine import slurm_cluster
 from tests.engine.slurm_calls import Work, unit
 from tests.engine.slurm_cluster import SlurmCluster, wait_for
+from tests.remote.inline import facts
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
@@ -162,3 +169,40 @@ def test_ctrl_c_ends_the_tasks(cluster: SlurmCluster, work: Work, tmp_path: Path
     assert first.wait(60) != 0
     job = work.starts("wait")[0][0]
     wait_for(lambda: cluster.states().get(job) in ("COMPLETING", "CANCELLED"), f"end of {job}")
+
+
+def test_real_trainings_that_were_disturbed_leave_the_same_records_as_on_one_machine(
+    cluster: SlurmCluster, work: Work, workspace: Path, tmp_path: Path, tiny_track: Track, tiny_submission: Submission,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """One is cancelled while it trains, the other put back into the queue; then the head forgets all and asks again."""
+    monkeypatch.setenv("KARYOBENCH_NODE_CACHE", str(tmp_path / "node"))
+    shutil.copytree(workspace, tmp_path / "local")
+    local = Campaign(tmp_path / "local", tiny_track, [tiny_submission])
+    local.run(local.plan(["scratch"]).units, lambda one, entry: None)
+
+    store = Artefacts(str(tmp_path / "store"))
+    campaign = Campaign(workspace, tiny_track, [tiny_submission], artefacts=store)
+    units = campaign.plan(["scratch"]).units
+    settings = {"poll": "0.2", "settles": "1", "memory": "2G"}
+    options = Options(folder=workspace / "engine", settings=settings)
+    already = len(cluster.states())
+    with ThreadPoolExecutor(1) as pool:
+        run = pool.submit(
+            campaign.run, units, lambda one, entry: None, engine="slurm", options=options,
+        )  # fmt: skip
+        claims = [tmp_path / "store" / "claims" / one.key / "000000.json" for one in units]
+        wait_for(lambda: run.done() or all(path.is_file() for path in claims), "both at work")
+        first, second = sorted(job for job, state in cluster.states().items() if state == "RUNNING")
+        cluster.command("scancel", first)
+        cluster.command("scontrol", "requeue", second)
+        assert len(run.result(100)) == 2
+    assert facts(campaign) == facts(local) and len(facts(local)) == 2 and campaign.ledger.verify() == []
+    shutil.copytree(tmp_path / "local" / "datasets", tmp_path / "other" / "datasets")
+    other = Campaign(tmp_path / "other", tiny_track, [tiny_submission], artefacts=store)
+    before = len(cluster.states())
+    assert before == already + 3, "one of the two was run again"
+    other.run(units, lambda one, entry: None, engine="slurm", options=options)
+    assert facts(other) == facts(local) and len(cluster.states()) == before, (
+        "what is in the store is not submitted again"
+    )
