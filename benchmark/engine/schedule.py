@@ -53,6 +53,22 @@ class Policy:
     taken: float = 15.0
 
 
+CHANCE = 0.01
+"""Part of all attempts that may be lost without anybody's fault: 1 % of the nodes an hour, at an hour a unit."""
+
+
+def losses_for(units: int) -> int:
+    """After how many lost nodes a unit of a campaign is quarantined.
+
+    Two; but more in a campaign so large that chance alone would lose half a unit or more so often: of 100,000 units ten are
+    lost twice, and to leave those to a second run takes as long again as the longest chain.
+    """
+    losses = 2
+    while units * CHANCE**losses >= 0.5:
+        losses += 1
+    return losses
+
+
 def path_costs(units: Iterable[Unit], cost: Callable[[Unit], float] = lambda unit: unit.cost) -> dict[str, float]:
     """Cost of the longest chain that starts with each unit, by key."""
     found = {unit.key: unit for unit in units}

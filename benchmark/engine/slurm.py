@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmark.engine.base import Engine, Execute
-from benchmark.engine.schedule import Fault, Policy, Schedule, fault_of
+from benchmark.engine.schedule import Fault, Policy, Schedule, fault_of, losses_for
 from benchmark.engine.slurm_options import KNOWN, Asked, asked
 from benchmark.engine.slurm_queue import LOST, Queue, Task, check
 from benchmark.errors import InfrastructureError, InputError
@@ -150,7 +150,7 @@ class _Work:
         self, engine: SlurmEngine, units: Sequence[Unit], execute: Execute, folder: Path, wanted: Asked
     ) -> None:
         self.engine, self.execute, self.folder, self.asked = engine, execute, folder, wanted
-        self.schedule: Schedule = engine.scheduled(units, Policy(taken=wanted.poll * 4))
+        self.schedule: Schedule = engine.scheduled(units, Policy(taken=wanted.poll * 4, losses=losses_for(len(units))))
         self.units = {unit.key: unit for unit in units}
         self.queue = Queue()
         self.places: dict[str, _Place] = {}
