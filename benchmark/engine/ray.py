@@ -21,7 +21,7 @@ from benchmark.errors import InfrastructureError, InputError
 from benchmark.plan import Unit
 
 POLICY = Policy(tries=5, losses=2)
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = "127.0.0.1"
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Ray sends no report of its use anywhere, and leaves the environment of units without a GPU alone."""
 
@@ -164,7 +164,7 @@ def connected(options: Options, jobs: int) -> Iterator[Any]:
         InfrastructureError: when the connection is lost.
     """
     own = options.address is None
-    variables = QUIET | (CLOSED if own or _host(options.address)[0] in LOOPBACK else {})
+    variables = QUIET | (CLOSED if own else {})
     for name, value in variables.items():
         os.environ.setdefault(name, value)
     ray: Any = importlib.import_module("ray")
@@ -175,7 +175,7 @@ def connected(options: Options, jobs: int) -> Iterator[Any]:
         _reach(str(options.address))
     local = {
         "num_cpus": jobs * options.threads, "object_store_memory": OBJECTS, "include_dashboard": False,
-        "_node_ip_address": LOOPBACK[0],
+        "_node_ip_address": LOOPBACK,
     }  # fmt: skip
     try:
         ray.init(

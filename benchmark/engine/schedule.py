@@ -222,4 +222,6 @@ def fault_of(error: BaseException, everywhere: bool = False) -> Fault:
         return Fault("lasting", str(error))
     if isinstance(error, InfrastructureError) and (error.transient or not everywhere):
         return Fault("passing", str(error))
+    if isinstance(error, OSError) and not everywhere:
+        return Fault("passing", f"{type(error).__name__}: {error}")
     return Fault("lasting", str(error) if isinstance(error, KaryoError) else f"{type(error).__name__}: {error}")

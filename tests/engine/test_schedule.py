@@ -134,6 +134,7 @@ def test_kinds_of_faults_are_counted_apart() -> None:
         (InputError("no such file"), "lasting", "lasting"),
         (IntegrityError("altered"), "lasting", "lasting"),
         (ValueError("a bug"), "lasting", "lasting"),
+        (FileNotFoundError("a file was cleaned up"), "passing", "lasting"),
     ],
 )
 def test_what_an_exception_means(error: Any, cluster: str, machine: str) -> None:
