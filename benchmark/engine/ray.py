@@ -13,10 +13,11 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from benchmark.engine.base import Engine, Execute, Options
-from benchmark.engine.schedule import Fault, Policy, Schedule, fault_of
+from benchmark.engine.schedule import Fault, Policy, Schedule, fault_of, losses_for
 from benchmark.errors import InfrastructureError, InputError
 from benchmark.plan import Unit
 
@@ -49,8 +50,9 @@ class RayEngine(Engine):
 
     def run(self, units: Sequence[Unit], execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
         """See `Engine.run`."""
+        policy = replace(POLICY, losses=losses_for(len(units)))
         with connected(self.options, self.jobs) as ray:
-            yield from self._run(ray, self.scheduled(units, POLICY), execute)
+            yield from self._run(ray, self.scheduled(units, policy), execute)
 
     def _run(self, ray: Any, schedule: Schedule, execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
         wanted = self._wanted()
