@@ -114,7 +114,7 @@ def _wait(
     host: Host, worker: int, log: Path, deadline: float, report: EpochReport, stopping: threading.Event
 ) -> tuple[int, int | None, bool]:
     """Wait for a worker; returns its exit code or minus its signal, peak resident bytes, and whether it was too slow."""
-    tail = _Tail(log, report)
+    tail = Tail(log, report)
     timed_out = False
     while True:
         answer = host.poll(POLL)
@@ -128,7 +128,7 @@ def _wait(
             _kill(worker)
 
 
-class _Tail:
+class Tail:
     """Follows the unit's log and passes on whole, well-formed lines."""
 
     def __init__(self, path: Path, report: EpochReport) -> None:
@@ -136,6 +136,7 @@ class _Tail:
         self.file: IO[bytes] | None = None
 
     def read(self) -> None:
+        """Pass on what is new and whole."""
         try:
             with self.path.open("rb") as file:
                 file.seek(self.position)
