@@ -5,7 +5,7 @@ What the commands `plan`, `run` and `demo` share.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +17,7 @@ from benchmark.data import card as cards
 from benchmark.data import manifest as manifests
 from benchmark.data.manifest import Manifest
 from benchmark.data.store import Store
-from benchmark.engine import Engine, Options
-from benchmark.engine.schedule import path_costs
+from benchmark.engine import Engine, Execute, Options
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
 from benchmark.plan import Plan, Planner, Unit, Weights, waiting
@@ -26,7 +25,6 @@ from benchmark.pretrained import Located, WeightsUnavailable, locate
 from benchmark.records import Record
 from benchmark.runner import Runner
 from benchmark.sandbox import SANDBOXES, Sandbox
-from benchmark.speed import Speeds
 from benchmark.submission import Submission
 from benchmark.track import Track
 from benchmark.trainer import Progress
@@ -34,6 +32,7 @@ from benchmark.trainer import Progress
 if TYPE_CHECKING:
     from benchmark.artefacts import Artefacts
     from benchmark.remote.head import Head
+    from benchmark.status.tracker import Tracker
 
 GPU_DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/dxg", "/dev/kfd")))
 """One of these is there where torch could find a GPU on Linux: NVIDIA's driver, that of WSL, AMD's."""
@@ -129,18 +128,6 @@ class Campaign:
     def _has_checkpoint(self, key: str) -> bool:
         return (self.workspace / "units" / key / "result.json").is_file()
 
-    def seconds_per_image(self) -> dict[str, float]:
-        """Measured seconds per training image, by submission: from this track's records, else from `speed.json`."""
-        speeds = Speeds(self.workspace, self.track)
-        measured = {s.name: seconds for s in self.submissions if (seconds := speeds.get(s)) is not None}
-        sums: dict[str, list[float]] = {}
-        for record in self.ledger.records():
-            if record["track"]["digest"] == self.track.digest and record["status"] == "scored":
-                total = sums.setdefault(record["submission"]["name"], [0.0, 0.0])
-                total[0] += record["seconds"]
-                total[1] += record["epochs"] * record["train_images"]
-        return measured | {name: seconds / images for name, (seconds, images) in sums.items() if images}
-
     def run(
         self,
         units: Sequence[Unit],
@@ -152,6 +139,7 @@ class Campaign:
         jobs: int | None = None,
         threads: int = 1,
         options: Options | None = None,
+        tracker: Tracker | None = None,
     ) -> list[tuple[Unit, Record]]:
         """Run units to their records.
 
@@ -164,6 +152,7 @@ class Campaign:
             jobs: units at once on one machine; default: what `default_jobs` says, or what fits on a node.
             threads: processor threads a unit; part of what decides the last bits of a result.
             options: what else the engine is told.
+            tracker: is told what happens to which unit.
 
         Raises:
             InputError: for an unknown sandbox or engine, or a remote engine without a store.
@@ -190,15 +179,18 @@ class Campaign:
         for name in sorted({unit.dataset for unit in units}):
             runner.prepared(name)
         if kind.remote:
-            made = kind(jobs or 1, options=replace(options or Options(), threads=threads))
-            return list(self._head(made, runner, jobs).run(units))
+            made = kind(jobs or 1, options=replace(options or Options(), threads=threads, seconds=self.track.timeout))
+            return _told(tracker, made, self._head(made, runner, jobs).run(units))
         codes = {submission.name: bool(submission.code) for submission in self.submissions}
         shared = all(backend.shares(device, codes[unit.submission]) for unit in units)
         backend.jobs = jobs = jobs or default_jobs(device, threads, shared)
         if units:
             backend.prepare()
         try:
-            return list(kind(jobs, backend.stop, options).run(units, runner.execute))
+            local = kind(jobs, backend.stop, options)
+            if tracker:
+                tracker.course.slots = jobs
+            return _told(tracker, local, local.run(units, _announced(tracker, runner.execute)))
         finally:
             backend.close()
 
@@ -232,6 +224,29 @@ class Campaign:
             )  # fmt: skip
 
         return Head(engine, collector, runner.trainer, self.planned, kit, runner.progress)
+
+
+def _announced(tracker: Tracker | None, execute: Execute) -> Execute:
+    """The same, but it tells of every unit that begins."""
+
+    def announced(unit: Unit) -> Record:
+        if tracker:
+            tracker.begun(unit)
+        return execute(unit)
+
+    return announced
+
+
+def _told(tracker: Tracker | None, engine: Engine, ended: Iterator[tuple[Unit, Record]]) -> list[tuple[Unit, Record]]:
+    """Units as they end, each told of."""
+    found = []
+    if tracker:
+        tracker.watch(engine)
+    for unit, record in ended:
+        found.append((unit, record))
+        if tracker:
+            tracker.ended(unit, record)
+    return found
 
 
 def default_jobs(device: str, threads: int, shared: bool = False) -> int:
@@ -270,18 +285,3 @@ def default_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def estimate(units: Sequence[Unit], speeds: dict[str, float], jobs: int) -> tuple[float | None, list[str]]:
-    """Expected wall seconds for some units, and the submissions whose speed was never measured here.
-
-    Not less than the longest chain of stages, however many units run at once.
-    """
-    unknown = sorted({unit.submission for unit in units if unit.submission not in speeds})
-    known = [unit for unit in units if unit.submission in speeds]
-    if units and not known:
-        return None, unknown
-    total = sum(unit.cost * speeds[unit.submission] for unit in known)
-    chains = path_costs(known)
-    longest = max((chains[unit.key] * speeds[unit.submission] for unit in known), default=0.0)
-    return max(total / jobs, longest), unknown

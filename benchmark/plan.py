@@ -126,6 +126,7 @@ class Planner:
         self.track, self.manifests, self.missing = track, manifests, missing
         self.weights_of = weights_of
         self.recipe = digest(track.recipe.model_dump(mode="json", exclude={"epochs"}))
+        self.preprocess = track.preprocess.digest()
         self.sizes: dict[tuple[str, int], int] = {}
 
     def plan(
@@ -224,7 +225,7 @@ class Planner:
             "start": start,
             "manifest": manifest.digest if manifest else None,
             "fold": fold,
-            "preprocess": self.track.preprocess.digest(),
+            "preprocess": self.preprocess,
             "recipe": self.recipe,
             "epochs": epochs,
             "seed": seed,

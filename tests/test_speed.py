@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from benchmark import track as tracks
-from benchmark.campaign import Campaign, estimate
+from benchmark.campaign import Campaign
+from benchmark.cost import TWO_BATCHES, known
 from benchmark.errors import InputError
-from benchmark.plan import Unit
 from benchmark.speed import Speeds
 from benchmark.submission import load
 from benchmark.track import Track
@@ -24,11 +24,12 @@ def own(folder: Path, code: str | None = None) -> Path:
 def test_a_speed_is_measured_once_and_kept(tmp_path: Path, tiny_submission: object) -> None:
     item = load(own(tmp_path / "tiny-net"))
     campaign = Campaign(tmp_path / "workspace", tracks.load("smoke"), [item])
-    assert campaign.seconds_per_image() == {}
+    assert known(campaign, "cpu") == ([], {})
     speeds = Speeds(campaign.workspace, campaign.track)
     seconds = speeds.measure(item, "smoke")
     assert 0 < seconds < 1 and speeds.get(item) == seconds
-    assert campaign.seconds_per_image() == {"tiny-net": seconds}
+    assert known(campaign, "cpu") == ([("tiny-net", 1.0, seconds)], {TWO_BATCHES: 1})
+    assert known(campaign, "cuda") == ([], {})
 
 
 @pytest.mark.slow
@@ -41,16 +42,3 @@ def test_a_model_that_cannot_be_trained_says_why(tmp_path: Path, tiny_track: Tra
 def test_a_damaged_file_counts_as_empty(tmp_path: Path, tiny_track: Track) -> None:
     (tmp_path / "speed.json").write_text("{")
     assert Speeds(tmp_path, tiny_track).known() == {}
-
-
-def unit(key: str, parent: str | None, images: int, submission: str = "a") -> Unit:
-    return Unit(key, submission, "scratch", "d", 0, 0, 0, 1, images, False, "random", parent, (), None, None)
-
-
-def test_an_estimate_is_not_shorter_than_the_longest_chain() -> None:
-    units = [unit("a", None, 100), unit("b", "a", 100), unit("c", None, 100), unit("d", None, 50, "other")]
-    assert estimate(units, {"a": 0.1}, 1) == (pytest.approx(30.0), ["other"])
-    assert estimate(units, {"a": 0.1}, 2) == (pytest.approx(20.0), ["other"])
-    assert estimate(units, {"a": 0.1}, 8) == (pytest.approx(20.0), ["other"])
-    assert estimate(units, {}, 2) == (None, ["a", "other"])
-    assert estimate([], {}, 2) == (0.0, [])

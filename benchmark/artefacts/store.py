@@ -5,6 +5,7 @@ Layout below its address::
     blobs/ab/<sha256>               checkpoints, logits, results, kits: bytes by their hash
     units/<key>.json                a unit that has ended: see `Document`; written last and once
     claims/<key>/<generation>.json  who trains a unit now: see `benchmark.artefacts.lease`
+    runs/<run>.json                 how a run is getting on: see `benchmark.status`
 
 Every call waits for a store that does not answer, for minutes (see `Patience`). Bytes are checked against
 their hash when they are read, so that what is cut off or altered is never taken for whole.

@@ -15,7 +15,7 @@ from benchmark.board import collect, detail
 from benchmark.board.detail_model import Detail, Tallies
 from benchmark.board.exports import bundle as exports
 from benchmark.board.model import Board
-from benchmark.board.pages import changes, compare, frame, index, method, submission
+from benchmark.board.pages import changes, compare, frame, index, method, status, submission
 from benchmark.board.pictures import bundle as pictures
 from benchmark.board.reading import Reading
 from benchmark.crew import crew, slices
@@ -23,6 +23,7 @@ from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, digest, disk_errors
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo, key_of
+from benchmark.status.reading import Found
 
 Step = Callable[[int, int | None], None]
 
@@ -39,6 +40,7 @@ def build(
     url: str | None = None,
     step: Step | None = None,
     workers: int | None = None,
+    run: Found | None = None,
 ) -> Path:
     """Write the board into a folder.
 
@@ -49,6 +51,7 @@ def build(
         url: where the board will be found, for the feed and the metadata.
         step: told how many submissions are done and how many there are.
         workers: processes that share the work; default: as many as there are processors.
+        run: that a page of its own shows; without one there is no such page.
 
     Returns:
         Path of the first page.
@@ -63,13 +66,13 @@ def build(
             reading = Reading(ledger, memo, workers)
         except IntegrityError as error:
             raise IntegrityError(error.problem, file=error.file, hint=HINT) from error
-        board = collect.board(reading)
+        board = collect.board(reading).model_copy(update={"status": run is not None})
         look = frame.look()
         parts = [
-            Part(one.submission, digest([one.key, look]), partial(_own, board, one.make))
+            Part(one.submission, digest([one.key, look, board.status]), partial(_own, board, one.make))
             for one in detail.pages(reading, board)
         ]
-        return write(folder, board, parts, url, step=step, workers=workers)
+        return write(folder, board, parts, url, step=step, workers=workers, run=run)
 
 
 @contextmanager
@@ -162,6 +165,7 @@ def write(
     *,
     step: Step | None = None,
     workers: int | None = None,
+    run: Found | None = None,
 ) -> Path:
     """Write every file of a board; the first page last, so that it never links to what is not there yet.
 
@@ -174,12 +178,13 @@ def write(
         url: where the board will be found.
         step: told how many submissions are done and how many there are.
         workers: processes; default: as many as there are processors.
+        run: shown by a page of its own, which `board.status` announces.
 
     Raises:
         InputError: when the folder holds something that is no board.
     """
     own = list(parts)
-    before = _built(folder)
+    before = built(folder)
     now = _Built(set(), {})
     _list(folder, before)
     finished = 0
@@ -193,7 +198,7 @@ def write(
     def make(share: Sequence[Part]) -> list[dict[str, Any]]:
         return [_make(folder, part, before.parts.get(part.submission)) for part in share]
 
-    shared = [Part("", "", files) for files in _shared(board, url)]
+    shared = [Part("", "", files) for files in _shared(board, url, run)]
     shares = [*([one] for one in shared), *slices(own, PAGES)] if len(own) > PAGES else [[*own, *shared]]
     if step:
         step(0, len(own))
@@ -212,8 +217,8 @@ def write(
         if path == FIRST:
             first = content
         else:
-            _put(folder / path, content)
-    _put(folder / FIRST, first)
+            put(folder / path, content)
+    put(folder / FIRST, first)
     for path in sorted(before.files - now.files):
         (folder / path).unlink(missing_ok=True)
     _list(folder, now)
@@ -227,19 +232,21 @@ def _make(folder: Path, part: Part, known: dict[str, Any] | None) -> dict[str, A
         return known
     files = {}
     for path, content in part.files():
-        _put(folder / path, content)
+        put(folder / path, content)
         files[path] = hashlib.sha256(content).hexdigest()
     return {"key": part.key, "files": files}
 
 
-def _shared(board: Board, url: str | None) -> list[Callable[[], Iterable[tuple[str, bytes]]]]:
+def _shared(board: Board, url: str | None, run: Found | None) -> list[Callable[[], Iterable[tuple[str, bytes]]]]:
     """All files but those of submissions and the first page, the slowest first."""
+    own = [partial(status.files, board, run.state, run.life)] if run else []
     return [
         partial(pictures.files, board),
         partial(exports.files, board, url),
         partial(changes.files, board),
         partial(compare.files, board),
         partial(method.files, board),
+        *own,
         frame.assets,
     ]
 
@@ -249,7 +256,7 @@ def _list(folder: Path, built: _Built) -> None:
         file.write(json.dumps({"files": sorted(built.files), "parts": built.parts}).encode())
 
 
-def _built(folder: Path) -> _Built:
+def built(folder: Path) -> _Built:
     """What an earlier build wrote into the folder."""
     marker = folder / BUILT
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
@@ -268,7 +275,8 @@ def _built(folder: Path) -> _Built:
     return _Built(paths, {name: one for name, one in parts.items() if paths.issuperset(one["files"])})
 
 
-def _put(path: Path, content: bytes) -> None:
+def put(path: Path, content: bytes) -> None:
+    """Write a file unless it is as it should be."""
     with disk_errors(path):
         if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
             return

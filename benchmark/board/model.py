@@ -188,3 +188,4 @@ class Board(Strict):
     rows: tuple[Row, ...] = Field(description="withdrawn ones left out")
     general: tuple[Answer, ...]
     changes: tuple[Change, ...] = Field(description="newest first")
+    status: bool = Field(False, exclude=True, description="whether a page shows how a run is getting on; no result")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 STORE = "artefacts"
 """Name of the store's folder in a workspace, where none is named."""
 
-Engine = Annotated[str, typer.Option(help="Who hands out units: local, ray.")]
+Engine = Annotated[str, typer.Option(help="Who hands out units: local, ray, slurm.")]
 StoreOption = Annotated[
     str | None,
     typer.Option(

@@ -11,6 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmark.wording import duration
+
 Workspace = Annotated[
     Path,
     typer.Option(
@@ -22,6 +24,10 @@ Workspace = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print plain JSON instead of a table.")]
+__all__ = [
+    "DEFAULT_WORKSPACE", "Json", "Workspace", "bar", "duration", "emit", "finite", "interval", "note", "percent", "say", "table",
+]  # fmt: skip
+
 DEFAULT_WORKSPACE = Path("karyobench-workspace")
 
 
@@ -100,11 +106,3 @@ def interval(found: dict[str, float], signed: bool = False) -> str:
     if found["low"] == found["low"]:
         text += f" [{points(found['low'])}, {points(found['high'])}]"
     return text
-
-
-def duration(seconds: float) -> str:
-    """`45 s`, `12 min`, `3 h 20 min`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -12,6 +12,7 @@ from benchmark.cli.results import Yes, carry_out
 
 if TYPE_CHECKING:
     from benchmark.ledger import Ledger
+    from benchmark.status.reading import Found
 
 app = typer.Typer(help="The public board: build, look at, publish, check.", no_args_is_help=True)
 
@@ -22,6 +23,9 @@ def build(
         Path | None, typer.Option("--output", "-o", help="Folder. Default: board, in the workspace.")
     ] = None,
     url: Annotated[str | None, typer.Option(help="Where it will be found, for its feed and metadata.")] = None,
+    status: Annotated[
+        bool, typer.Option("--status", help="With a page that shows how the workspace's newest run is getting on.")
+    ] = False,
     workspace: Workspace = DEFAULT_WORKSPACE,
 ) -> None:
     """Build the board from the workspace's ledger; it opens from disk, offline, and can be put on any host.
@@ -31,11 +35,14 @@ def build(
     Example: karyobench leaderboard build -o page
     """
     from benchmark.ledger import Ledger
+    from benchmark.status.model import RUNS
+    from benchmark.status.reading import Folder, find
 
-    say(f"wrote {build_board(Ledger(workspace / 'ledger'), output or workspace / 'board', url)}")
+    run = find(Folder(workspace / RUNS)) if status else None
+    say(f"wrote {build_board(Ledger(workspace / 'ledger'), output or workspace / 'board', url, run)}")
 
 
-def build_board(ledger: Ledger, folder: Path, url: str | None = None) -> Path:
+def build_board(ledger: Ledger, folder: Path, url: str | None = None, run: Found | None = None) -> Path:
     """Build with a progress bar and the user's memory of figures."""
     from benchmark import memo
     from benchmark.allocator import keep_memory
@@ -43,7 +50,7 @@ def build_board(ledger: Ledger, folder: Path, url: str | None = None) -> Path:
 
     keep_memory()
     with memo.Memo(memo.default()) as remembered, bar("board", "submissions") as progress:
-        return write(ledger, folder, memo=remembered, url=url, step=progress)
+        return write(ledger, folder, memo=remembered, url=url, step=progress, run=run)
 
 
 @app.command()

@@ -16,9 +16,11 @@ from benchmark.cli import (
     image,
     leaderboard,
     ledger,
+    plan,
     reproduce,
     results,
     run,
+    status,
     submission,
 )
 from benchmark.errors import KaryoError
@@ -38,8 +40,9 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(image.app, name="image")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(results.app, name="results")
-app.command("plan")(run.plan)
+app.command("plan")(plan.plan)
 app.command("run")(run.run)
+app.command("status")(status.status)
 app.command("score")(ledger.score)
 app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)

@@ -1,11 +1,11 @@
-"""`karyobench plan` and `karyobench run`."""
+"""`karyobench run`, and the options that it shares with `plan`."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -59,102 +59,6 @@ def prepare(
     names = resources.names("submissions", "submission.yaml") if list(submissions) == ["all"] else submissions
     campaign = Campaign(workspace, tracks.load(track), [subs.load(name) for name in names], fetch)
     return campaign, campaign.plan(protocol or protocols.MAIN, target, fold, repeat)
-
-
-def plan(
-    submissions: Submissions = None,
-    track: TrackOption = "pocket",
-    protocol: Protocols = None,
-    target: Targets = None,
-    fold: Folds = None,
-    repeat: Repeats = None,
-    workspace: Workspace = DEFAULT_WORKSPACE,
-    jobs: Annotated[int | None, typer.Option(min=1, help="Units at once, for the estimate. Default: as `run`.")] = None,
-    measure: Annotated[
-        bool,
-        typer.Option(
-            "--measure", help="Train two batches of each submission that was never timed here. Runs its code."
-        ),
-    ] = False,
-    json: Json = False,
-) -> None:
-    """Show what a run would train, what is shared, what is done and what cannot run, and how long it takes.
-
-    Examples: karyobench plan tf-efficientnet-lite0
-              karyobench plan all --track paper --fold 0 --repeat 0 --measure
-    """
-    from benchmark.campaign import default_jobs, estimate
-
-    campaign, made = prepare(submissions, track, workspace, protocol, target, fold, repeat, fetch=False)
-    todo = campaign.todo(made)
-    done = {key for key in campaign.ledger.by_key() if key in made.by_key}
-    if measure:
-        measure_speeds(campaign, todo, track)
-    seconds, unknown = estimate(todo, campaign.seconds_per_image(), jobs or default_jobs("cpu", 1))
-    if json:
-        emit(
-            {
-                "track": made.track.name,
-                "classifiers": len(made.classifiers),
-                "trainings": len(made.units),
-                "trainings_without_sharing": made.unshared,
-                "done": len(done),
-                "todo": len(todo),
-                "blocked": made.blocked(),
-                "seconds": seconds,
-                "speed_not_measured": unknown,
-                "units": [asdict(unit) | {"done": unit.key in done} for unit in made.units],
-            }
-        )
-        return
-    marks = {unit.key: "to do" for unit in todo} | dict.fromkeys(done, "done")
-    rows = [
-        (
-            u.key[:12],
-            u.submission,
-            u.arm,
-            " → ".join(u.chain),
-            u.fold,
-            u.repeat,
-            u.epochs,
-            f"{u.cost:,}",
-            marks.get(u.key, "blocked"),
-        )
-        for u in made.units
-    ]
-    say(table(rows, ("key", "submission", "protocol", "chain", "fold", "repeat", "epochs", "images", "state")))
-    say(
-        f"\n{len(made.classifiers)} classifiers from {len(made.units)} trainings "
-        f"({made.unshared} if no stage were shared); {len(done)} done, {len(todo)} to do"
-    )
-    for reason, what in made.blocked().items():
-        more = f" and {len(what) - 3} more" if len(what) > 3 else ""
-        say(f"not run: {', '.join(what[:3])}{more}: {reason}")
-    if todo:
-        text = (
-            f"about {duration(seconds)}, from what was timed here"
-            if seconds is not None
-            else "not known: nothing was timed here yet (karyobench plan ... --measure)"
-        )
-        missing = (
-            f" (not counted, never timed here: {', '.join(unknown)}; --measure does it)"
-            if unknown and seconds is not None
-            else ""
-        )
-        say(f"time: {text}{missing}")
-
-
-def measure_speeds(campaign: Campaign, todo: Sequence[Unit], track: str) -> None:
-    """Time the submissions of some units that were never timed on this machine."""
-    from benchmark.speed import Speeds
-
-    speeds, known = Speeds(campaign.workspace, campaign.track), campaign.seconds_per_image()
-    wanted = {unit.submission for unit in todo} - known.keys()
-    chosen = [submission for submission in campaign.submissions if submission.name in wanted]
-    with bar("timing", "submissions") as progress:
-        for number, submission in enumerate(chosen, start=1):
-            speeds.measure(submission, track)
-            progress(number, len(chosen))
 
 
 def run(
@@ -222,6 +126,11 @@ def execute(
 ) -> list[tuple[Unit, dict[str, Any]]]:
     """Run units under a progress bar over all images that remain to be trained on."""
     from benchmark.campaign import default_device
+    from benchmark.cli.live import live
+    from benchmark.cost import evidence, kind_of
+    from benchmark.status.model import RUNS
+    from benchmark.status.stores import publisher
+    from benchmark.status.tracker import About, Tracker
 
     if not todo:
         return []
@@ -232,10 +141,17 @@ def execute(
             continue
         with bar(f"preparing {name}") as ready:
             campaign.store.prepared(name, how, ready)
-    with unit_bar(todo) as progress:
+    about = About(engine, sandbox, campaign.track.name, chosen, shlex.join(["karyobench", *sys.argv[1:]]))
+    timed = evidence(campaign.ledger.records(), campaign.track.digest, kind_of(chosen), ()).timed
+    publish = publisher(campaign.artefacts) if campaign.artefacts else None
+    with (
+        live() as show,
+        Tracker(campaign.workspace / RUNS, about, todo, timed=timed, publish=publish, show=show) as tracker,
+    ):
         return campaign.run(
-            todo, progress, sandbox=sandbox, engine=engine, device=chosen, jobs=jobs, threads=threads, options=options
-        )
+            todo, tracker.line, sandbox=sandbox, engine=engine, device=chosen, jobs=jobs, threads=threads,
+            options=options, tracker=tracker,
+        )  # fmt: skip
 
 
 @contextmanager

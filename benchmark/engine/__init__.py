@@ -26,6 +26,7 @@ class Entry(NamedTuple):
 ENGINES: dict[str, Entry] = {
     "local": Entry("benchmark.engine.local", "LocalEngine"),
     "ray": Entry("benchmark.engine.ray", "RayEngine", "ray"),
+    "slurm": Entry("benchmark.engine.slurm", "SlurmEngine", "submitit"),
 }
 """Every engine by name. The extra of an engine has the engine's name."""
 

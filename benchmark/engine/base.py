@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from benchmark.engine.schedule import Policy, Schedule
 from benchmark.errors import InputError
 from benchmark.plan import Unit
 
@@ -68,6 +69,28 @@ class Engine(ABC):
                     f"the engine {self.name} has no such setting", field="--engine-setting", found=setting,
                     allowed=tuple(self.known) or "(none)",
                 )  # fmt: skip
+        self.schedule: Schedule | None = None
+
+    def scheduled(self, units: Sequence[Unit], policy: Policy) -> Schedule:
+        """The schedule of a run, where others can see it."""
+        self.schedule = Schedule(units, policy)
+        return self.schedule
+
+    def under_way(self) -> Mapping[str, str]:
+        """Keys of the units that run now → the node, or an empty text; for any thread."""
+        return dict.fromkeys(self.schedule.running.copy(), "") if self.schedule else {}
+
+    def queued(self) -> int:
+        """Units that were handed to a cluster and have not started; for any thread."""
+        return max(0, len(self.schedule.running) - len(self.under_way())) if self.schedule else 0
+
+    def given_up(self) -> Mapping[str, str]:
+        """Key → why, of units that will not be tried again; for any thread."""
+        return self.schedule.given_up.copy() if self.schedule else {}
+
+    def retries(self) -> int:
+        """Attempts that the machines failed; for any thread."""
+        return self.schedule.retries if self.schedule else 0
 
     @abstractmethod
     def run(self, units: Sequence[Unit], execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:

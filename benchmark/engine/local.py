@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, ClassVar
 
 from benchmark.engine.base import Engine, Execute
-from benchmark.engine.schedule import Policy, Schedule, fault_of
+from benchmark.engine.schedule import Policy, fault_of
 from benchmark.plan import Unit
 
 RETRIES = 2
@@ -22,7 +22,7 @@ class LocalEngine(Engine):
 
     def run(self, units: Sequence[Unit], execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
         """See `Engine.run`. A fault that lasts ends the run: on one machine the next unit would meet it too."""
-        schedule = Schedule(units, Policy(tries=RETRIES + 1, pause=PAUSE))
+        schedule = self.scheduled(units, Policy(tries=RETRIES + 1, pause=PAUSE))
         running: dict[Future[dict[str, Any]], Unit] = {}
         failure: Exception | None = None
         with ThreadPoolExecutor(max_workers=self.jobs) as pool:

@@ -13,15 +13,16 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from benchmark.engine.base import Engine, Execute, Options
-from benchmark.engine.schedule import Fault, Policy, Schedule, fault_of
+from benchmark.engine.schedule import Fault, Policy, Schedule, fault_of, losses_for
 from benchmark.errors import InfrastructureError, InputError
 from benchmark.plan import Unit
 
 POLICY = Policy(tries=5, losses=2)
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = "127.0.0.1"
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 """Ray sends no report of its use anywhere, and leaves the environment of units without a GPU alone."""
 
@@ -49,8 +50,9 @@ class RayEngine(Engine):
 
     def run(self, units: Sequence[Unit], execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
         """See `Engine.run`."""
+        policy = replace(POLICY, losses=losses_for(len(units)))
         with connected(self.options, self.jobs) as ray:
-            yield from self._run(ray, Schedule(units, POLICY), execute)
+            yield from self._run(ray, self.scheduled(units, policy), execute)
 
     def _run(self, ray: Any, schedule: Schedule, execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
         wanted = self._wanted()
@@ -164,7 +166,7 @@ def connected(options: Options, jobs: int) -> Iterator[Any]:
         InfrastructureError: when the connection is lost.
     """
     own = options.address is None
-    variables = QUIET | (CLOSED if own or _host(options.address)[0] in LOOPBACK else {})
+    variables = QUIET | (CLOSED if own else {})
     for name, value in variables.items():
         os.environ.setdefault(name, value)
     ray: Any = importlib.import_module("ray")
@@ -175,7 +177,7 @@ def connected(options: Options, jobs: int) -> Iterator[Any]:
         _reach(str(options.address))
     local = {
         "num_cpus": jobs * options.threads, "object_store_memory": OBJECTS, "include_dashboard": False,
-        "_node_ip_address": LOOPBACK[0],
+        "_node_ip_address": LOOPBACK,
     }  # fmt: skip
     try:
         ray.init(

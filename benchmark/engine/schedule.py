@@ -53,6 +53,22 @@ class Policy:
     taken: float = 15.0
 
 
+CHANCE = 0.01
+"""Part of all attempts that may be lost without anybody's fault: 1 % of the nodes an hour, at an hour a unit."""
+
+
+def losses_for(units: int) -> int:
+    """After how many lost nodes a unit of a campaign is quarantined.
+
+    Two; but more in a campaign so large that chance alone would lose half a unit or more so often: of 100,000 units ten are
+    lost twice, and to leave those to a second run takes as long again as the longest chain.
+    """
+    losses = 2
+    while units * CHANCE**losses >= 0.5:
+        losses += 1
+    return losses
+
+
 def path_costs(units: Iterable[Unit], cost: Callable[[Unit], float] = lambda unit: unit.cost) -> dict[str, float]:
     """Cost of the longest chain that starts with each unit, by key."""
     found = {unit.key: unit for unit in units}
@@ -94,6 +110,8 @@ class Schedule:
         self.ended: set[str] = set()
         self.given_up: dict[str, str] = {}
         """Key → why."""
+        self.retries = 0
+        """Attempts that ended without a result, but for units that another worker held."""
         self._units = {unit.key: unit for unit in units}
         costs = path_costs(self._units.values(), cost)
         self._ranks = {key: (-costs[key], number) for number, key in enumerate(self._units)}
@@ -151,6 +169,7 @@ class Schedule:
             Whether it will be tried again. If not, it and all that come after it are given up.
         """
         self.running.remove(key)
+        self.retries += fault.kind != "taken"
         count = self._faults[key, fault.kind] = self._faults.get((key, fault.kind), 0) + 1
         policy = self.policy
         if fault.kind == "taken":
@@ -203,4 +222,6 @@ def fault_of(error: BaseException, everywhere: bool = False) -> Fault:
         return Fault("lasting", str(error))
     if isinstance(error, InfrastructureError) and (error.transient or not everywhere):
         return Fault("passing", str(error))
+    if isinstance(error, OSError) and not everywhere:
+        return Fault("passing", f"{type(error).__name__}: {error}")
     return Fault("lasting", str(error) if isinstance(error, KaryoError) else f"{type(error).__name__}: {error}")

@@ -24,7 +24,7 @@ from benchmark.data import manifest as manifests
 from benchmark.data.store import Prepared
 from benchmark.errors import InfrastructureError, IntegrityError, LostError
 from benchmark.files import canonical
-from benchmark.ledger import pack as packed
+from benchmark.packing import pack as packed
 from benchmark.plan import Unit
 from benchmark.pretrained import Located
 from benchmark.remote import cache as caches
@@ -170,9 +170,12 @@ class Node:
         return self._prepared[name]
 
     def _submission(self, name: str) -> None:
-        """Have a submission's code and weights on this machine."""
-        if name in self._submissions:
-            return
+        """Have a submission's code and weights on this machine; something may have cleaned up since the last unit."""
+        known = self._submissions.get(name)
+        if known is not None:
+            kept = [*known.code, *([self._weights[name].path] if name in self._weights else [])]
+            if all(path.is_file() for path in kept):
+                return
         code, weights = self.kit.submissions[name], self.kit.weights.get(name)
         folder = self.folder / "code" / kits.code_hash(code)
         for file, sha256 in code.files.items():

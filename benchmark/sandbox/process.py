@@ -78,7 +78,7 @@ class ProcessSandbox(Sandbox):
         """A unit among others; its time limit is for all that share the device."""
         try:
             trainer, number = self._trainers.start(environment(limits), inputs, output)
-            tail, deadline = _Tail(output / "log.jsonl", report), time.monotonic() + limits.seconds * self.jobs
+            tail, deadline = Tail(output / "log.jsonl", report), time.monotonic() + limits.seconds * self.jobs
             while (answer := trainer.poll(number, POLL)) is None:
                 tail.read()
                 if self.stopping.is_set():
@@ -158,7 +158,7 @@ def _wait(
     host: Host, worker: int, log: Path, deadline: float, report: EpochReport, stopping: threading.Event
 ) -> tuple[int, int | None, bool]:
     """Wait for a worker; returns its exit code or minus its signal, peak resident bytes, and whether it was too slow."""
-    tail = _Tail(log, report)
+    tail = Tail(log, report)
     timed_out = False
     while True:
         answer = host.poll(POLL)
@@ -172,7 +172,7 @@ def _wait(
             _kill(worker)
 
 
-class _Tail:
+class Tail:
     """Follows the unit's log and passes on whole, well-formed lines."""
 
     def __init__(self, path: Path, report: EpochReport) -> None:
@@ -180,6 +180,7 @@ class _Tail:
         self.file: IO[bytes] | None = None
 
     def read(self) -> None:
+        """Pass on what is new and whole."""
         try:
             with self.path.open("rb") as file:
                 file.seek(self.position)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,27 +10,20 @@ import pytest
 
 from benchmark.artefacts import Artefacts
 from benchmark.artefacts.patience import Patience
+from tests.artefacts import s3
 
 
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[str]:
-    """Address of a bucket on a server of its own; skips where the extra or the server is not installed."""
-    pytest.importorskip("s3fs", reason="the extra s3 is not installed")
-    server = pytest.importorskip("moto.server", reason="moto's S3 server is not installed")
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    running.start()
-    host, port = running.get_host_and_port()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        patch.setenv("AWS_ACCESS_KEY_ID", "test")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        import s3fs
+def server() -> Iterator[s3.Server]:
+    """An S3 server of this process; skips where the extra or the server is not installed."""
+    with s3.running() as made:
+        yield made
 
-        s3fs.S3FileSystem(skip_instance_cache=True).mkdir("karyobench")
-        yield "s3://karyobench"
-    running.stop()
+
+@pytest.fixture
+def s3_server(server: s3.Server) -> str:
+    """Address of its bucket."""
+    return f"s3://{s3.BUCKET}"
 
 
 @pytest.fixture(params=["folder", "s3"])

@@ -11,6 +11,7 @@ from benchmark.artefacts.patience import Patience
 from benchmark.artefacts.places import Folder
 from benchmark.artefacts.store import MissingError
 from benchmark.errors import InfrastructureError, InputError, IntegrityError
+from tests.artefacts import s3
 
 A, B = "a" * 64, "b" * 64
 
@@ -137,6 +138,16 @@ def test_a_store_that_refuses_for_a_while_loses_nothing(tmp_path: Path, error: E
     assert store.publish(document(result=sha256)) == document(result=sha256)
     place.left = 12
     assert store.get(sha256) == b"data"
+
+
+def test_an_s3_server_that_answers_503_for_a_while_loses_nothing(server: s3.Server, s3_server: str) -> None:
+    store = Artefacts(f"{s3_server}/refused", Patience(seconds=60.0, pause=0.05, longest=0.2))
+    server.refusing.set()
+    threading.Timer(3.0, server.refusing.clear).start()
+    before = server.refused
+    sha256 = store.put(b"checkpoint")
+    assert store.publish(document(result=sha256)) == document(result=sha256)
+    assert server.refused > before and store.get(sha256) == b"checkpoint"
 
 
 def test_patience_ends_and_says_how_long_it_lasted(tmp_path: Path) -> None:

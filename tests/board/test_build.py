@@ -11,8 +11,9 @@ from benchmark.board.build import BUILT, build, write
 from benchmark.errors import InfrastructureError, InputError, IntegrityError
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
+from benchmark.status.reading import Found
 from benchmark.withdrawal import withdraw
-from tests.board import made
+from tests.board import made, states
 
 PAGES = {"index.html", "method.html", "compare.html", "changes.html"}
 
@@ -32,11 +33,11 @@ def files(folder: Path) -> dict[str, bytes]:
     }
 
 
-def write_made(folder: Path, number: int = 3) -> Path:
-    whole = made.board(number)
+def write_made(folder: Path, number: int = 3, run: Found | None = None) -> Path:
+    whole = made.board(number).model_copy(update={"status": run is not None})
     names = sorted({row.submission for row in whole.rows})
     parts = [module.made(whole, made.detail(whole, name), [made.tallies(name, 0.9)]) for name in names]
-    return write(folder, whole, parts)
+    return write(folder, whole, parts, run=run)
 
 
 def test_an_empty_ledger_makes_no_page(tmp_path: Path) -> None:
@@ -157,9 +158,9 @@ def test_an_error_in_a_process_is_the_same_one_line_and_no_first_page(
             raise InfrastructureError("the disk is full")
         put(path, content)
 
-    put = module._put
+    put = module.put
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_put", full)
+        patch.setattr(module, "put", full)
         with pytest.raises(InfrastructureError, match=r"^the disk is full$"):
             build(many, tmp_path / "board", workers=workers)
     assert not (tmp_path / "board" / "index.html").exists() and (tmp_path / "board" / BUILT).is_file()
@@ -205,9 +206,9 @@ def test_a_build_that_was_interrupted_is_completed_by_the_next(tmp_path: Path, m
             raise KeyboardInterrupt
         put(path, content)
 
-    put = module._put
+    put = module.put
     with monkeypatch.context() as patch:
-        patch.setattr(module, "_put", stops)
+        patch.setattr(module, "put", stops)
         with pytest.raises(KeyboardInterrupt):
             write_made(folder)
     assert not (folder / "index.html").exists(), "the first page comes last"
@@ -242,3 +243,16 @@ def test_a_list_of_files_never_leads_outside(tmp_path: Path) -> None:
     (folder / "old.html").write_text("goes")
     write_made(folder)
     assert victim.read_text() == "stays" and not (folder / "old.html").exists()
+
+
+def test_a_run_has_a_page_that_every_page_links_only_where_one_is_given(scored_ledger: Ledger, tmp_path: Path) -> None:
+    folder = tmp_path / "board"
+    build(scored_ledger, folder)
+    without = files(folder)
+    assert "status.html" not in without and not any(b"status.html" in content for content in without.values())
+    build(scored_ledger, folder, run=states.found())
+    shown = files(folder)
+    pages = [name for name in shown if name.endswith(".html")]
+    assert "status.html" in pages and all(b"status.html" in shown[name] for name in pages)
+    build(scored_ledger, folder)
+    assert files(folder) == without

@@ -20,7 +20,7 @@ import pytest
 from benchmark.board import build
 from benchmark.board import model as m
 from benchmark.board.pages import frame, index
-from tests.board import made
+from tests.board import made, states
 
 CHROMIUM = os.environ.get("KARYOBENCH_CHROMIUM", "/usr/bin/chromium")
 REQUIRE = "KARYOBENCH_REQUIRE_BROWSER"
@@ -119,7 +119,7 @@ def _write(folder: Path, board: m.Board, whole: bool) -> None:
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build.pictures, "files", made.blank)
-        build.write(folder, board, parts)
+        build.write(folder, board.model_copy(update={"status": True}), parts, run=states.found())
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ PAGES = (
     PAIR,
     "compare.html",
     "changes.html",
+    "status.html",
 )
 HACKED = "window.hacked"
 

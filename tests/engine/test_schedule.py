@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.engine.schedule import Fault, Policy, Schedule, fault_of, path_costs
+from benchmark.engine.schedule import Fault, Policy, Schedule, fault_of, losses_for, path_costs
 from benchmark.errors import InfrastructureError, InputError, IntegrityError, TakenError
 from benchmark.plan import Unit
 
@@ -26,6 +26,11 @@ def drained(schedule: Schedule) -> list[str]:
         order.append(one.key)
         schedule.end(one.key)
     return order
+
+
+@pytest.mark.parametrize(("units", "losses"), [(1, 2), (4_999, 2), (5_000, 3), (100_000, 3), (1_000_000, 4)])
+def test_a_large_campaign_quarantines_nothing_that_chance_explains(units: int, losses: int) -> None:
+    assert losses_for(units) == losses
 
 
 def test_longest_path_first_then_in_the_order_given() -> None:
@@ -129,6 +134,7 @@ def test_kinds_of_faults_are_counted_apart() -> None:
         (InputError("no such file"), "lasting", "lasting"),
         (IntegrityError("altered"), "lasting", "lasting"),
         (ValueError("a bug"), "lasting", "lasting"),
+        (FileNotFoundError("a file was cleaned up"), "passing", "lasting"),
     ],
 )
 def test_what_an_exception_means(error: Any, cluster: str, machine: str) -> None:

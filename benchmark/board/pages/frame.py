@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmark.board.model import Badge, Board, VerdictName
 from benchmark.files import digest
-from benchmark.wording import p_value, points
+from benchmark.wording import duration, p_value, points
 
 HERE = Path(__file__).parents[1]
 TEMPLATES, STATIC = HERE / "templates", HERE / "static"
@@ -87,7 +87,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(points=points, signed=signed, p_value=p_value, link=link)
+    environment.filters.update(points=points, signed=signed, p_value=p_value, link=link, duration=duration)
     environment.globals.update(BADGES=BADGES, VERDICTS=VERDICTS)
     return environment
 
@@ -101,7 +101,7 @@ def render(template: str, *, root: str, page: str, board: Board, **values: Any) 
     Args:
         template: file below `templates`.
         root: from the page to the board's folder: empty, or `../`.
-        page: `board`, `compare`, `method` or `changes`: which entry of the navigation is current; else none is.
+        page: `board`, `compare`, `method`, `changes` or `status`: which entry of the navigation is current; else none is.
         board: what the frame's footer speaks of.
         values: what the template asks for besides.
 

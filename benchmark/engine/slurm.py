@@ -1,0 +1,310 @@
+"""The `slurm` engine: arrays of ready units through submitit, followed by their answers in a shared folder.
+
+Deliberate:
+
+- A unit is submitted when its parent has ended, and not with a dependency: a task that fails cancels nothing else,
+  and what is retried is decided by the one schedule that all engines share.
+- A task says how it ended in a small JSON file of its batch. A task that has left the queue without one was lost: killed, its
+  node gone, its time over. Nothing is concluded from an exit code, and no accounting database is asked.
+- What was submitted is written down before it is submitted, under the name that the jobs carry. So a head that was
+  killed and started again finds its running tasks, and waits for them instead of training twice.
+- A preempted task is put back into the queue by Slurm, or by submitit where Slurm only signals; it begins again,
+  and finds its unit's document if that was already there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from benchmark.engine.base import Engine, Execute
+from benchmark.engine.schedule import Fault, Policy, Schedule, fault_of, losses_for
+from benchmark.engine.slurm_options import KNOWN, Asked, asked
+from benchmark.engine.slurm_queue import LOST, Queue, Task, check
+from benchmark.errors import InfrastructureError, InputError
+from benchmark.files import disk_errors, write_json
+from benchmark.plan import Unit
+
+BATCH = "batch.json"
+PREFIX = "kb-"
+"""Of the names of all jobs of this engine."""
+
+TEMPORARY = re.compile("timed out|temporar|contact|limit|again|busy|socket", re.IGNORECASE)
+"""What sbatch says when another attempt may help."""
+
+
+class Call:
+    """What a task does: runs a unit and writes down how that ended.
+
+    Args:
+        execute: the run's.
+        answer: file for the answer.
+    """
+
+    def __init__(self, execute: Execute, answer: Path) -> None:
+        self.execute, self.answer = execute, answer
+
+    def __call__(self, unit: Unit) -> None:
+        """Run a unit. A task that Slurm starts again after it had answered does nothing."""
+        if self.answer.is_file():
+            return
+        try:
+            found: dict[str, Any] = {"document": self.execute(unit)}
+        except Exception as error:
+            fault = fault_of(error)
+            if type(error).__name__ == "UncompletedJobError":  # submitit's, when the task's time is over
+                fault = Fault("passing", str(error))
+            found = {"fault": {"kind": fault.kind, "reason": fault.reason}}
+        write_json(self.answer, found)
+
+    def checkpoint(self, unit: Unit) -> Any:
+        """Called by submitit when the task is preempted: it begins again, wherever Slurm puts it."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, unit)
+
+
+@dataclass
+class _Batch:
+    """One array: `<folder>/<name>/`, with a file of its keys, one answer a unit, and submitit's own files."""
+
+    folder: Path
+    keys: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def answer(self, index: int) -> Path:
+        return self.folder / f"answer-{index}.json"
+
+    def read(self, index: int) -> dict[str, Any] | None:
+        try:
+            found = json.loads(self.answer(index).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def log(self, job: str) -> str:
+        """The last line that a task wrote to its standard error."""
+        try:
+            lines = (
+                (self.folder / f"{job}_0_log.err").read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            )
+        except OSError:
+            return ""
+        return lines[-1][-300:] if lines else ""
+
+
+@dataclass
+class _Place:
+    """Where a unit that is under way is to answer, and what the queue last said of it."""
+
+    batch: _Batch
+    index: int
+    job: str
+    task: Task | None = None
+    gone: float | None = None
+
+
+class SlurmEngine(Engine):
+    """Job arrays of ready units, longest path first."""
+
+    name: ClassVar[str] = "slurm"
+    remote: ClassVar[bool] = True
+    known: ClassVar[Mapping[str, str]] = KNOWN
+
+    nodes: Mapping[str, str] = {}
+    """Keys of the units that run now → the node; made anew at every look."""
+
+    def under_way(self) -> Mapping[str, str]:
+        """See `Engine.under_way`."""
+        return self.nodes
+
+    def run(self, units: Sequence[Unit], execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
+        """See `Engine.run`."""
+        check()
+        wanted = asked(self.options)
+        with _folder(self.options.folder) as (folder, alone):
+            work = _Work(self, units, execute, folder, wanted)
+            if alone:
+                work.adopt()
+            yield from work.run()
+
+
+class _Work:
+    """One run: what waits, what is in Slurm's hands, what came back."""
+
+    def __init__(
+        self, engine: SlurmEngine, units: Sequence[Unit], execute: Execute, folder: Path, wanted: Asked
+    ) -> None:
+        self.engine, self.execute, self.folder, self.asked = engine, execute, folder, wanted
+        self.schedule: Schedule = engine.scheduled(units, Policy(taken=wanted.poll * 4, losses=losses_for(len(units))))
+        self.units = {unit.key: unit for unit in units}
+        self.queue = Queue()
+        self.places: dict[str, _Place] = {}
+        self.adopted: dict[str, _Place] = {}
+        self.submitted = False
+
+    def run(self) -> Iterator[tuple[Unit, dict[str, Any]]]:
+        try:
+            while not self.schedule.over:
+                self._submit()
+                self._look()
+                for key in list(self.places):
+                    document = self._settle(key)
+                    if document is not None:
+                        yield self.units[key], document
+                if not self.schedule.over:
+                    time.sleep(self.asked.poll)
+        except KeyboardInterrupt:  # a head that is killed, or fails, leaves its tasks to the next one
+            Queue.cancel(place.job for place in self.places.values())
+            raise
+        error = self.schedule.error()
+        if error is not None:
+            raise error
+
+    def adopt(self) -> None:
+        """Find the tasks of a head that died; what is left of batches that nobody works on is removed."""
+        tasks = self.queue.tasks(PREFIX)
+        if tasks is None:
+            raise InfrastructureError("Slurm's controller does not answer", transient=True)
+        for folder in sorted(self.folder.glob(f"{PREFIX}*")):
+            batch = _read(folder)
+            living = {task.number: task for task in tasks if task.name == folder.name and not task.over}
+            if batch is None or not living:
+                shutil.rmtree(folder, ignore_errors=True)
+                continue
+            for index, task in living.items():
+                if index < len(batch.keys) and batch.keys[index] in self.units:
+                    self.adopted[batch.keys[index]] = _Place(batch, index, task.job, task)
+
+    def _submit(self) -> None:
+        """Hand over what can start, in arrays, as long as the queue is not to hold more."""
+        taken: list[Unit] = []
+        while len(self.places) + len(taken) < self.asked.pending:
+            unit = self.schedule.take(time.monotonic())
+            if unit is None:
+                break
+            place = self.adopted.pop(unit.key, None)
+            if place is not None:
+                self.places[unit.key] = place
+            else:
+                taken.append(unit)
+        for start in range(0, len(taken), self.asked.array):
+            self._array(taken[start : start + self.asked.array])
+
+    def _array(self, units: Sequence[Unit]) -> None:
+        import submitit
+
+        batch = _Batch(self.folder / f"{PREFIX}{uuid.uuid4().hex[:10]}", tuple(unit.key for unit in units))
+        write_json(batch.folder / BATCH, list(batch.keys))
+        executor = submitit.SlurmExecutor(batch.folder, max_num_timeout=0, python=self.asked.python)
+        executor.update_parameters(job_name=batch.name, **self.asked.parameters(len(units)))
+        try:
+            with executor.batch():
+                jobs = [
+                    executor.submit(Call(self.execute, batch.answer(index)), unit) for index, unit in enumerate(units)
+                ]
+        except Exception as error:  # submitit raises what sbatch said as errors of several kinds
+            shutil.rmtree(batch.folder, ignore_errors=True)
+            self._refused(units, (str(error).strip().splitlines() or [type(error).__name__])[-1])
+            return
+        self.submitted = True
+        for index, (unit, job) in enumerate(zip(units, jobs, strict=True)):
+            self.places[unit.key] = _Place(batch, index, job.job_id)
+
+    def _refused(self, units: Sequence[Unit], said: str) -> None:
+        passing = TEMPORARY.search(said) is not None
+        if not passing and not self.submitted:
+            raise InputError("sbatch refuses these tasks", field="engine", found=said, hint="See --engine-setting")
+        fault = Fault("passing" if passing else "lasting", f"sbatch refused it: {said}")
+        for unit in units:
+            self.schedule.fail(unit.key, fault, time.monotonic())
+
+    def _look(self) -> None:
+        """Ask the queue once for all; what it does not say anything of has left it."""
+        if not self.places:
+            return
+        tasks = self.queue.tasks(PREFIX)
+        if tasks is None:
+            return
+        found = {(task.name, task.number): task for task in tasks}
+        now = time.monotonic()
+        for place in self.places.values():
+            task = found.get((place.batch.name, place.index))
+            place.task = task or place.task
+            if task is not None and not task.over:
+                place.gone = None
+            elif place.gone is None:
+                place.gone = now
+        self.engine.nodes = {
+            key: place.task.node
+            for key, place in self.places.items()
+            if place.task and place.gone is None and not place.task.waits
+        }
+
+    def _settle(self, key: str) -> dict[str, Any] | None:
+        """The document of a unit that has ended well; a fault goes to the schedule."""
+        place, now = self.places[key], time.monotonic()
+        answer = place.batch.read(place.index)
+        if answer is None and (place.gone is None or now - place.gone < self.asked.settles):
+            return None
+        del self.places[key]
+        if not any(other.batch is place.batch for other in self.places.values()) and answer and "document" in answer:
+            shutil.rmtree(place.batch.folder, ignore_errors=True)
+        if answer and "document" in answer:
+            self.schedule.end(key)
+            return dict(answer["document"])
+        fault = Fault(**answer["fault"]) if answer else self._lost(place)
+        self.schedule.fail(key, fault, now)
+        return None
+
+    @staticmethod
+    def _lost(place: _Place) -> Fault:
+        task = place.task
+        state = task.state if task and task.over else "gone"
+        said = place.batch.log(place.job)
+        reason = f"Slurm's task {place.job} left no answer: {state}" + (
+            f" on {task.node}" if task and task.node else ""
+        )
+        reason += f" ({task.reason})" if task and task.reason not in ("", "None") else ""
+        return Fault("lost" if state in LOST else "passing", reason + (f"; its last line: {said}" if said else ""))
+
+
+def _read(folder: Path) -> _Batch | None:
+    try:
+        keys = json.loads((folder / BATCH).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return _Batch(folder, tuple(map(str, keys)))
+
+
+@contextmanager
+def _folder(workspace: Path) -> Iterator[tuple[Path, bool]]:
+    """The engine's folder, and whether this head is alone; another one works beside it in a folder of its own."""
+    own = workspace.resolve() / "slurm"
+    with disk_errors(own):
+        own.mkdir(parents=True, exist_ok=True)
+        handle = os.open(own / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        beside = Path(tempfile.mkdtemp(prefix="slurm-", dir=own.parent))
+        yield beside, False
+        shutil.rmtree(beside, ignore_errors=True)
+    else:
+        yield own, True
+    finally:
+        os.close(handle)

@@ -1,0 +1,81 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from benchmark.cli.main import app
+from benchmark.errors import InputError
+from benchmark.submission import Submission
+from benchmark.track import Track
+
+
+@pytest.fixture
+def go(workspace: Path, tmp_path: Path, tiny_track: Track, tiny_submission: Submission, nearest: str) -> Any:
+    (tmp_path / "tiny.yaml").write_text(
+        yaml.safe_dump(json.loads(tiny_track.model_copy(update={"folds": (0, 1, 2, 3, 4)}).model_dump_json()))
+    )
+    (tiny_submission.folder / "submission.yaml").write_text(
+        "name: tiny-net\ntitle: Tiny\npaper: https://example.org\nlicense: MIT\nmodel: {factory: 'model.py:build'}\n"
+    )
+
+    def call(command: str, *options: str) -> str:
+        where = ["-w", str(workspace), "-t", str(tmp_path / "tiny.yaml"), "-p", "scratch", str(tiny_submission.folder)]
+        where += ["--sandbox", nearest, "--device", "cpu"] if command == "run" else []
+        result = CliRunner().invoke(app, [command, *where, *options], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    return call
+
+
+def test_before_anything_was_timed_the_cost_is_not_known(go: Any) -> None:
+    assert "time: not known: nothing was timed on such a device yet (karyobench plan ... --measure)" in go("plan")
+    found = json.loads(go("plan", "--json"))["cost"]
+    assert (found["wall_seconds"], found["processor_hours"], found["not_timed"]) == (None, None, ["tiny-net"])
+
+
+def test_what_was_timed_on_one_machine_tells_the_cost_on_many(go: Any) -> None:
+    go("run", "-f", "0", "-f", "1", "--jobs", "2")
+    found = json.loads(go("plan", "--engine", "ray", "--jobs", "3", "--threads", "2", "--json"))
+    assert (found["done"], found["todo"]) == (4, 6)
+    cost = found["cost"]
+    assert (cost["engine"], cost["device"], cost["at_once"], cost["timed_units"]) == ("ray", "cpu", 3, {"tiny-net": 4})
+    assert cost["wall_seconds"] == {"value": 6.0, "low": 6.0, "high": 6.0}, "every unit says that it took 3 s"
+    assert cost["processor_hours"]["value"] == pytest.approx(6 * 3.0 * 2 / 3600)
+    assert cost["overhead"] == {"startup": 0.0, "each": 0.0, "run": None}
+    text = go("plan", "--jobs", "1")
+    assert "(local, 1 at once)" in text and "start and handling as in run 20" in text
+    assert "from: 4 timed units (4 on unnamed device)" in text and "processor-hours" in text
+
+
+def test_units_timed_on_a_processor_say_nothing_of_a_gpu(go: Any) -> None:
+    go("run", "-f", "0")
+    text = go("plan", "--engine", "slurm", "--gpus", "8", "--gpus-per-unit", "0.5")
+    assert "time: not known: nothing was timed on such a device yet" in text and "--measure" not in text
+    cost = json.loads(go("plan", "--engine", "slurm", "--gpus", "8", "--gpus-per-unit", "0.5", "--json"))["cost"]
+    assert (cost["at_once"], cost["device"], cost["gpu_hours"]) == (16, "cuda", None)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--engine", "steam"], "no such engine; found 'steam'; allowed: local, ray, slurm"),
+        (["--engine", "ray"], "how large is the cluster"),
+        (["--gpus", "2", "--gpus-per-unit", "1.5"], "not so many units on so many GPUs"),
+    ],
+)
+def test_what_cannot_be_planned_is_an_error(go: Any, options: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        go("plan", *options)
+
+
+def test_a_run_leaves_its_state_behind(go: Any, workspace: Path) -> None:
+    go("run", "-f", "0", "--jobs", "2")
+    result = CliRunner().invoke(app, ["status", "-w", str(workspace), "--json"], catch_exceptions=False)
+    state = json.loads(result.stdout)
+    assert result.exit_code == 0 and (state["life"], state["phase"], state["engine"]) == ("ended", "finished", "local")
+    assert (state["total"], state["done"], state["failed"], state["slots"], state["running"]) == (2, 2, 0, 2, 0)
+    assert state["images_done"] == state["images"] > 0 and state["startup"] is not None and state["each"] is not None

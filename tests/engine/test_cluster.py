@@ -1,0 +1,345 @@
+"""Faults on a real Ray cluster of three nodes on the loopback: the same ledger, nothing finished trained twice, nothing lost."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmark.artefacts import Artefacts
+from benchmark.campaign import Campaign
+from benchmark.engine import Options, load
+from benchmark.engine.ray import CLOSED, QUIET
+from benchmark.errors import InfrastructureError
+from benchmark.plan import Unit
+from benchmark.submission import Submission
+from benchmark.track import Track
+from tests.artefacts import s3
+from tests.engine import faults
+from tests.engine.faults import BOOK, Book, campaign_of, run
+from tests.remote.inline import facts
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+
+MARK = "KARYOBENCH_TEST_CLUSTER"
+HEAD = "import sys; from tests.engine import faults; faults.main(*sys.argv[1:])"
+ROOT = Path(__file__).parents[2]
+
+
+class Ray:
+    """A cluster and the address of its head."""
+
+    def __init__(self, book: Path, server: s3.Server) -> None:
+        from ray.cluster_utils import Cluster
+
+        self.book, self.server = book, server
+        self.cluster = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "num_gpus": 0, **self.common, "include_dashboard": False},
+        )
+        self.address = str(self.cluster.address)
+        self.nodes = [self.add(), self.add()]
+
+    common: dict[str, Any] = {"node_ip_address": "127.0.0.1", "object_store_memory": 80 << 20}  # noqa: RUF012
+
+    def add(self) -> Any:
+        """A node; the head itself runs no units."""
+        return self.cluster.add_node(num_cpus=2, num_gpus=2, **self.common)
+
+    def remove(self, identity: str) -> None:
+        """Take a node away with all that runs on it, and put a new one in its place."""
+        node = next(one for one in self.nodes if one.node_id == identity)
+        self.nodes.remove(node)
+        self.cluster.remove_node(node, allow_graceful=False)
+        self.nodes.append(self.add())
+
+
+@pytest.fixture(scope="module")
+def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ray]:
+    if find_spec("ray") is None:
+        pytest.skip("the extra ray is not installed")
+    book = tmp_path_factory.mktemp("book")
+    with pytest.MonkeyPatch.context() as patch, ExitStack() as stack:
+        for name, value in {**CLOSED, **QUIET, BOOK: str(book), MARK: uuid.uuid4().hex}.items():
+            patch.setenv(name, value)
+        patch.setenv("PYTHONPATH", str(ROOT))
+        server = stack.enter_context(s3.running())
+        made = Ray(book, server)
+        import ray as module
+
+        module.init(made.address, log_to_driver=False, logging_level="ERROR")
+        yield made
+        module.shutdown()
+        made.cluster.shutdown()
+
+
+class Case:
+    """One test's campaign, store and book."""
+
+    def __init__(self, ray: Ray, root: Path, workspace: Path, track: Track, submission: Submission) -> None:
+        self.ray, self.root, self.workspace, self.track, self.submission = ray, root, workspace, track, submission
+        self.on(str(root / "store"))
+        (submission.folder / "submission.yaml").write_text(
+            "name: tiny-net\ntitle: Tiny\npaper: https://example.org\nlicense: MIT\nmodel: {factory: 'model.py:build'}\n"
+        )
+        (root / "tiny.yaml").write_text(yaml.safe_dump(json.loads(track.model_dump_json())))
+        with faults.quick():
+            self.units = self.campaign.plan(["scratch", "two-stages"], None, [0, 1]).units
+        self.alone = [unit for unit in self.units if unit.parent is None]
+        self.roots = [unit.key for unit in self.alone]
+        self.child = next(unit for unit in self.units if unit.parent)
+
+    def on(self, store: str) -> None:
+        """Use a store of this address."""
+        self.store, self.book = store, Book.of(store)
+        self.campaign = campaign_of(self.workspace, self.track, self.submission, store)
+
+    def run(self, campaign: Campaign | None = None) -> Any:
+        return run(campaign or self.campaign, self.ray.address)
+
+    def head(self, workspace: Path | None = None) -> subprocess.Popen[bytes]:
+        """Another head, as a program."""
+        command = [
+            sys.executable, "-c", HEAD, str(workspace or self.workspace), str(self.root / "tiny.yaml"),
+            str(self.submission.folder), self.store, self.ray.address,
+        ]  # fmt: skip
+        return subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+    def other(self, name: str) -> Campaign:
+        """A campaign in a workspace with the same images and nothing else."""
+        shutil.copytree(self.workspace / "datasets", self.root / name / "datasets")
+        return campaign_of(self.root / name, self.track, self.submission, self.store)
+
+    def undisturbed(self) -> dict[str, Any]:
+        """What a local run of the same units leaves."""
+        if not hasattr(self.ray, "wanted"):
+            local = self.other("undisturbed")
+            local.artefacts = None
+            faults.Simulated.book = Book(self.root / "undisturbed-book")
+            run(local, None, "local")
+            self.ray.wanted = facts(local)  # type: ignore[attr-defined]
+            assert len(self.ray.wanted) == len(self.units) == 8  # type: ignore[attr-defined]
+        return dict(self.ray.wanted)  # type: ignore[attr-defined]
+
+    def check(self, campaign: Campaign | None = None, extra: int = 0) -> None:
+        """The undisturbed ledger; one training a unit, and those that were begun in vain."""
+        campaign = campaign or self.campaign
+        assert facts(campaign) == self.undisturbed()
+        assert len(campaign.ledger.records()) == len(self.units) and campaign.ledger.verify() == []
+        assert self.book.count("start") == len(self.units) + extra, self.book.lines()
+        assert self.book.count("end") <= len(self.units) + extra
+
+
+@pytest.fixture
+def case(ray: Ray, tmp_path: Path, workspace: Path, tiny_track: Track, tiny_submission: Submission) -> Case:
+    return Case(ray, tmp_path, workspace, tiny_track, tiny_submission)
+
+
+def sockets(listening: str = "0A") -> dict[str, str]:
+    """Inode → address of every listening TCP socket of this machine, as /proc has them."""
+    found = {}
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == listening:
+                found[fields[9]] = fields[1].split(":")[0]
+    return found
+
+
+def test_nothing_of_it_listens_beyond_the_loopback(case: Case) -> None:
+    """Asks the kernel for every socket of every process of the cluster, once it has run units."""
+    case.run()
+    case.check()
+    mark, listening, seen = f"{MARK}={os.environ[MARK]}".encode(), sockets(), set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if mark not in (process / "environ").read_bytes():
+                continue
+            inodes = {
+                os.readlink(file)[8:-1]
+                for file in (process / "fd").iterdir()
+                if os.readlink(file).startswith("socket:")
+            }
+        except OSError:
+            continue
+        seen |= {listening[inode] for inode in inodes & listening.keys()}
+    loopback = {"0100007F", "00000000000000000000000001000000", "0000000000000000FFFF00000100007F"}
+    assert seen and seen <= loopback, seen
+
+
+def test_a_worker_that_is_killed_in_a_unit(case: Case) -> None:
+    case.book.tell("kill", case.roots[0])
+    case.book.tell("kill", case.child.key)
+    case.run()
+    case.check(extra=2)
+
+
+def test_a_unit_that_kills_its_worker_each_time_is_quarantined_and_named_and_the_others_are_done(case: Case) -> None:
+    killer = case.book.tell("killer", case.child.key)
+    with pytest.raises(InfrastructureError, match=r"1 of 8 units could not be run; the others are done") as caught:
+        case.run()
+    assert f"{case.child.key[:12]} tiny-net" in str(caught.value) and "quarantined: " in str(caught.value)
+    assert case.book.count("start", case.child.key) == 2 and len(case.campaign.ledger.records()) == 7
+    killer.unlink()
+    case.run()
+    case.check(extra=2)
+
+
+def test_a_node_that_is_removed_while_a_unit_runs_on_it(case: Case) -> None:
+    hold = case.book.tell("hold", case.roots[1])
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(case.run)
+        case.book.wait("start", case.roots[1])
+        pid, node = next(line[2:4] for line in case.book.lines() if line[:2] == ["start", case.roots[1]])
+        case.ray.remove(node)
+        until = time.monotonic() + faults.DEADLINE
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        hold.unlink()
+        running.result(faults.DEADLINE)
+    assert case.book.count("start", case.roots[1]) == 2
+    vain = case.book.count("start") - len(case.units)
+    begun = [line[1] for line in case.book.lines() if line[0] == "start" and line[3] == node]
+    assert 1 <= vain <= len(begun), "only what ran on that node was trained again"
+    case.check(extra=vain)
+
+
+def test_a_head_that_is_killed_and_started_again(case: Case) -> None:
+    hold = case.book.tell("hold", case.roots[2])
+    head = case.head()
+    case.book.wait("start", case.roots[2])
+    case.book.wait("end", count=3)
+    os.killpg(head.pid, signal.SIGKILL)
+    head.wait()
+    hold.unlink()
+    finished = Artefacts(case.store).finished()
+    again = case.head()
+    out, _ = again.communicate(timeout=faults.DEADLINE)
+    assert again.returncode == 0, out.decode()
+    vain = case.book.count("start") - len(case.units)
+    assert finished and all(case.book.count("start", key) == 1 for key in finished), "nothing finished is trained twice"
+    case.check(extra=vain)
+    other = case.other("lost-its-disk")
+    case.run(other)
+    case.check(other, extra=vain)
+
+
+def test_two_heads_at_once_and_a_slow_node(case: Case) -> None:
+    """Both ask for every unit; one of them is trained for longer than any claim without a sign of life would last."""
+    hold = case.book.tell("hold", case.roots[0])
+    second = case.other("second")
+    head = case.head(second.workspace)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(case.run)
+        held = sum(unit.parent == case.roots[0] for unit in case.units) + 1
+        case.book.wait("end", count=len(case.units) - held)
+        begun = time.monotonic()
+        while time.monotonic() - begun < 10 * faults.BEAT:
+            assert case.book.count("start", case.roots[0]) == 1, "trained twice at the same time"
+            time.sleep(0.05)
+        hold.unlink()
+        running.result(faults.DEADLINE)
+        out, _ = head.communicate(timeout=faults.DEADLINE)
+    assert head.returncode == 0, out.decode()
+    case.check()
+    case.check(campaign_of(second.workspace, case.track, case.submission, case.store))
+
+
+def test_two_heads_at_once_on_one_ledger(case: Case) -> None:
+    heads = [case.head(), case.head()]
+    for head in heads:
+        out, _ = head.communicate(timeout=faults.DEADLINE)
+        assert head.returncode == 0, out.decode()
+    case.check()
+
+
+def test_a_store_that_refuses_all_that_is_written_for_a_while(case: Case) -> None:
+    """A real S3 server that answers 503 from the middle of a training until long after its end."""
+    case.on(f"s3://{s3.BUCKET}/{uuid.uuid4().hex}")
+    server, hold = case.ray.server, case.book.tell("hold", case.roots[0])
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(case.run)
+        case.book.wait("start", case.roots[0])
+        server.refusing.set()
+        hold.unlink()
+        case.book.wait("end", case.roots[0])
+        refused, until = server.refused, time.monotonic() + faults.DEADLINE
+        while server.refused < refused + 20 and time.monotonic() < until:
+            time.sleep(0.05)
+        server.refusing.clear()
+        running.result(faults.DEADLINE)
+    assert server.refused >= refused + 20
+    case.check()
+
+
+def test_clocks_that_are_an_hour_ahead(case: Case) -> None:
+    """The wall clock of the process that runs a unit is moved, and the files of its claim; of half of the units."""
+    for key in [*case.roots[::2], case.child.key]:
+        case.book.tell("skew", key)
+    hold = case.book.tell("hold", case.roots[0])
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(case.run)
+        case.book.wait("start", case.roots[0])
+        for claim in (Path(case.store) / "claims").rglob("*.json"):
+            os.utime(claim, (time.time() + faults.SKEW,) * 2)
+        hold.unlink()
+        running.result(faults.DEADLINE)
+    case.check()
+    ended = sorted(record["ended"] for record in case.campaign.ledger.records())
+    assert ended[-1][:13] != ended[0][:13], "the clocks were really apart"
+
+
+def test_a_partly_written_checkpoint(case: Case) -> None:
+    with faults.quick():
+        options = Options(address=case.ray.address)
+        case.campaign.run(case.alone, lambda unit, line: None, sandbox="simulated", engine="ray", options=options)
+    document = case.campaign.artefacts.document(case.child.parent)  # type: ignore[union-attr]
+    assert document is not None and document.checkpoint is not None
+    blob = Path(case.store) / "blobs" / document.checkpoint[:2] / document.checkpoint
+    blob.write_bytes(blob.read_bytes()[:-1])
+    shutil.rmtree(case.book.folder / "nodes")
+    case.run()
+    case.check(extra=1)
+
+
+def probe(book: str, unit: Unit) -> dict[str, Any]:
+    """Says which GPU it was given, once as many units as there is room for are there."""
+    folder = Path(book)
+    (folder / f"probe-{unit.key}").touch()
+    until = time.monotonic() + 30
+    while len(list(folder.glob("probe-*"))) < 4 and time.monotonic() < until:
+        time.sleep(0.02)
+    import ray
+
+    return {"gpu": os.environ["CUDA_VISIBLE_DEVICES"], "node": ray.get_runtime_context().get_node_id()}
+
+
+def test_whole_gpus_are_leased_by_id_and_given_to_one_unit_at_a_time(case: Case) -> None:
+    engine = load("ray")(1, options=Options(address=case.ray.address, gpus=1.0))
+    found = [said for _, said in engine.run(case.alone, functools.partial(probe, str(case.book.folder)))]
+    assert sorted((one["node"], one["gpu"]) for one in found) == sorted(
+        (node.node_id, gpu) for node in case.ray.nodes for gpu in "01"
+    )
+
+
+def test_parts_of_a_gpu_share_it(case: Case) -> None:
+    engine = load("ray")(1, options=Options(address=case.ray.address, gpus=0.5))
+    found = [said for _, said in engine.run(case.alone, functools.partial(probe, str(case.book.folder)))]
+    assert all(one["gpu"] in "01" for one in found) and len({(one["node"], one["gpu"]) for one in found}) < 4
