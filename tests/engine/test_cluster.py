@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from benchmark.campaign import Campaign
 from benchmark.engine import Options, load
 from benchmark.engine.ray import CLOSED, QUIET
 from benchmark.errors import InfrastructureError
+from benchmark.ledger import Ledger
 from benchmark.plan import Unit
 from benchmark.submission import Submission
 from benchmark.track import Track
@@ -48,10 +50,11 @@ class Ray:
         from ray.cluster_utils import Cluster
 
         self.book, self.server = book, server
-        self.cluster = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 0, "num_gpus": 0, **self.common, "include_dashboard": False},
-        )
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        head = {"num_cpus": 0, "num_gpus": 0, "dashboard_host": "127.0.0.1", "dashboard_port": port, **self.common}
+        self.cluster = Cluster(initialize_head=True, head_node_args={**head, "include_dashboard": True})
+        self.jobs = f"http://127.0.0.1:{port}"
         self.address = str(self.cluster.address)
         self.nodes = [self.add(), self.add()]
 
@@ -343,3 +346,19 @@ def test_parts_of_a_gpu_share_it(case: Case) -> None:
     engine = load("ray")(1, options=Options(address=case.ray.address, gpus=0.5))
     found = [said for _, said in engine.run(case.alone, functools.partial(probe, str(case.book.folder)))]
     assert all(one["gpu"] in "01" for one in found) and len({(one["node"], one["gpu"]) for one in found}) < 4
+
+
+def test_a_run_that_is_submitted_as_a_job(case: Case) -> None:
+    """`ray job submit`, as docs/scaling.md says, with a real training in the process sandbox."""
+    ledger = case.root / "job" / "ledger"
+    shutil.copytree(case.workspace / "datasets", case.root / "job" / "datasets")
+    command = [
+        sys.executable, "-m", "benchmark", "run", str(case.submission.folder), "-t", str(case.root / "tiny.yaml"), "-p", "scratch",
+        "--target", "sim-q", "-w", str(case.root / "job"), "--engine", "ray", "--address", "auto", "--store", case.store,
+    ]  # fmt: skip
+    ray = [str(Path(sys.executable).with_name("ray")), "job", "submit", "--address", case.ray.jobs, "--", *command]
+    done = subprocess.run(ray, capture_output=True, text=True, timeout=faults.DEADLINE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 trained now" in done.stdout
+    [record] = Ledger(ledger).records()
+    assert record["status"] == "scored" and record["sandbox"] == "process" and Ledger(ledger).verify() == []
