@@ -139,7 +139,7 @@ class Reader:
 
     def _take(self, added: Sequence[bytes], records: Sequence[Record]) -> None:
         if added:
-            self._records += records
+            self._records = [*self._records, *records]  # a list that was handed out does not grow
             self._last = added[-1] + b"\n"
             self.size += sum(map(len, added)) + len(added)
             self.scored.update(str(one.get("key")) for one in records if one.get("status") == "scored")

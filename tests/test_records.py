@@ -69,6 +69,15 @@ def test_a_file_that_does_not_go_on_from_what_was_read_is_read_again(tmp_path: P
     assert reader.records() == [] and reader.size == 0
 
 
+def test_a_list_that_was_handed_out_does_not_grow(tmp_path: Path) -> None:
+    records, path = chain(2), tmp_path / "records.jsonl"
+    reader = Reader(path)
+    path.write_bytes(line(records[0]))
+    before = reader.records()
+    path.write_bytes(b"".join(map(line, records)))
+    assert len(reader.records()) == 2 and len(before) == 1
+
+
 def test_an_unfinished_line_is_read_when_it_is_whole(tmp_path: Path) -> None:
     [first, second], path = chain(2), tmp_path / "records.jsonl"
     reader = Reader(path)
