@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -52,6 +52,7 @@ def running() -> Iterator[Server]:
             patch.setenv(name, value)
         import s3fs
 
-        s3fs.S3FileSystem(skip_instance_cache=True).mkdir(BUCKET)
+        with suppress(FileExistsError):  # moto's buckets are those of the process
+            s3fs.S3FileSystem(skip_instance_cache=True).mkdir(BUCKET)
         yield server
     server.close()
