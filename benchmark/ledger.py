@@ -151,7 +151,7 @@ class Ledger:
                 raise InputError("this unit is already in the ledger", file=self.path, field="key", found=record["key"])
             whole.append(chained(record, whole[-1]["hash"] if whole else head))
         data = "".join(canonical(one) + "\n" for one in whole).encode()
-        write_at(self.path, sum(len(line) + 1 for line in lines(self.path)), data)
+        write_at(self.path, self._reader.end, data)
         return whole
 
     def predictions_path(self, key: str) -> Path:

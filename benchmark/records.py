@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from benchmark.errors import IntegrityError
 from benchmark.files import canonical
@@ -46,7 +46,7 @@ def lines(path: Path) -> list[bytes]:
 
 
 class Reader:
-    """Reads a file of records; again only when it has changed.
+    """Reads a file of records; again only when it has changed, and then only what was appended, if that is all.
 
     Args:
         path: of the file, which need not exist.
@@ -54,7 +54,10 @@ class Reader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.end = 0
+        """Bytes of the whole lines that were read."""
         self._seen: tuple[int, int, int] | None = None
+        self._last = b""
         self._records: list[Record] = []
 
     def records(self) -> list[Record]:
@@ -66,12 +69,28 @@ class Reader:
         try:
             status = self.path.stat()
         except FileNotFoundError:
+            self._seen, self.end, self._last, self._records = None, 0, b"", []
             return []
         now = (status.st_ino, status.st_size, status.st_mtime_ns)
         if now != self._seen:
-            self._records = [self._parse(line, f"line {n}") for n, line in enumerate(lines(self.path), start=1)]
+            with self.path.open("rb") as file:
+                known = self._records if self._grown(file, now) else []
+                start = self.end if known else 0
+                file.seek(start)
+                whole = file.read().split(b"\n")[:-1]
+            added = [self._parse(line, f"line {n}") for n, line in enumerate(whole, start=len(known) + 1)]
+            self._records = [*known, *added]
+            self.end = start + sum(len(line) + 1 for line in whole)
+            self._last = whole[-1] if whole else self._last
             self._seen = now
         return self._records
+
+    def _grown(self, file: BinaryIO, now: tuple[int, int, int]) -> bool:
+        """Whether the same file is longer than it was, and what was read last still stands where it stood."""
+        if not self._records or self._seen is None or now[0] != self._seen[0] or now[1] <= self._seen[1]:
+            return False
+        file.seek(self.end - len(self._last) - 1)
+        return file.read(len(self._last) + 1) == self._last + b"\n"
 
     def _parse(self, line: bytes, where: str) -> Record:
         try:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -26,6 +27,7 @@ from benchmark.campaign import Campaign
 from benchmark.engine import Options, load
 from benchmark.engine.ray import CLOSED, QUIET
 from benchmark.errors import InfrastructureError
+from benchmark.ledger import Ledger
 from benchmark.plan import Unit
 from benchmark.submission import Submission
 from benchmark.track import Track
@@ -41,6 +43,12 @@ HEAD = "import sys; from tests.engine import faults; faults.main(*sys.argv[1:])"
 ROOT = Path(__file__).parents[2]
 
 
+def free_port() -> int:
+    """A port that nobody uses now: other clusters of other test runs have Ray's own."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 class Ray:
     """A cluster and the address of its head."""
 
@@ -48,10 +56,11 @@ class Ray:
         from ray.cluster_utils import Cluster
 
         self.book, self.server = book, server
-        self.cluster = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 0, "num_gpus": 0, **self.common, "include_dashboard": False},
-        )
+        port = free_port()
+        head = {"num_cpus": 0, "num_gpus": 0, "dashboard_host": "127.0.0.1", "dashboard_port": port, **self.common}
+        head["dashboard_agent_listen_port"] = free_port()
+        self.cluster = Cluster(initialize_head=True, head_node_args={**head, "include_dashboard": True})
+        self.jobs = f"http://127.0.0.1:{port}"
         self.address = str(self.cluster.address)
         self.nodes = [self.add(), self.add()]
 
@@ -59,7 +68,7 @@ class Ray:
 
     def add(self) -> Any:
         """A node; the head itself runs no units."""
-        return self.cluster.add_node(num_cpus=2, num_gpus=2, **self.common)
+        return self.cluster.add_node(num_cpus=2, num_gpus=2, dashboard_agent_listen_port=free_port(), **self.common)
 
     def remove(self, identity: str) -> None:
         """Take a node away with all that runs on it, and put a new one in its place."""
@@ -343,3 +352,79 @@ def test_parts_of_a_gpu_share_it(case: Case) -> None:
     engine = load("ray")(1, options=Options(address=case.ray.address, gpus=0.5))
     found = [said for _, said in engine.run(case.alone, functools.partial(probe, str(case.book.folder)))]
     assert all(one["gpu"] in "01" for one in found) and len({(one["node"], one["gpu"]) for one in found}) < 4
+
+
+def test_a_run_that_is_submitted_as_a_job(case: Case) -> None:
+    """`ray job submit`, as docs/scaling.md says, with a real training in the process sandbox."""
+    ledger = case.root / "job" / "ledger"
+    shutil.copytree(case.workspace / "datasets", case.root / "job" / "datasets")
+    command = [
+        sys.executable, "-m", "benchmark", "run", str(case.submission.folder), "-t", str(case.root / "tiny.yaml"), "-p", "scratch",
+        "--target", "sim-q", "-w", str(case.root / "job"), "--engine", "ray", "--address", "auto", "--store", case.store,
+    ]  # fmt: skip
+    ray = [str(Path(sys.executable).with_name("ray")), "job", "submit", "--address", case.ray.jobs, "--", *command]
+    done = subprocess.run(ray, capture_output=True, text=True, timeout=faults.DEADLINE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 trained now" in done.stdout
+    [record] = Ledger(ledger).records()
+    assert record["status"] == "scored" and record["sandbox"] == "process" and Ledger(ledger).verify() == []
+
+
+@pytest.mark.docker
+def test_the_containers_of_a_killed_worker_are_removed_by_the_next_unit(case: Case) -> None:
+    """A model that never comes, in a real container; its worker is killed, and the unit starts again."""
+    from benchmark.errors import KaryoError
+    from benchmark.sandbox.image import daemon, find
+    from benchmark.sandbox.owner import OWNER, reap
+
+    try:
+        find()
+    except KaryoError as error:
+        if os.environ.get("KARYOBENCH_REQUIRE_DOCKER"):
+            raise
+        pytest.skip(f"no container can run here: {error}")
+    (case.submission.folder / "model.py").write_text("import time\n\n\ndef build(**kwargs):\n    time.sleep(600)\n")
+    submission = Submission(case.submission.spec, case.submission.folder, case.submission.code)
+    campaign = campaign_of(case.workspace, case.track, submission, case.store)
+    [unit] = campaign.todo(campaign.plan(["scratch"], ["sim-q"]))
+    killed: list[int] = []
+
+    def containers(count: int) -> dict[str, int]:
+        """Worker of every container of this cluster, once there are as many as that, by the container."""
+        until, found = time.monotonic() + faults.DEADLINE, {}
+        while time.monotonic() < until:
+            with daemon() as client:
+                listed = client.containers.list(all=True, ignore_removed=True, filters={"label": OWNER})
+                found = {one.id: int(one.labels[OWNER].split(" ")[1]) for one in listed}
+            found = {one: pid for one, pid in found.items() if pid in killed or of_cluster(pid)}
+            if len(found) == count and not set(killed) & set(found.values()):
+                return found
+            time.sleep(0.1)
+        raise AssertionError(f"not {count} containers, and none of {killed}: {found}")
+
+    def kill(found: dict[str, int]) -> None:
+        [pid] = set(found.values())
+        killed.append(pid)
+        os.kill(pid, signal.SIGKILL)
+
+    with ThreadPoolExecutor(1) as pool, faults.quick():
+        options = Options(address=case.ray.address)
+        running = pool.submit(campaign.run, [unit], lambda *_: None, sandbox="docker", engine="ray", options=options)
+        first = containers(2)
+        kill(first)
+        second = containers(2)
+        assert not first.keys() & second.keys(), "keeper and worker of the killed one are gone, and new ones are there"
+        kill(second)
+        with pytest.raises(InfrastructureError, match="quarantined"):
+            running.result(faults.DEADLINE)
+    with daemon() as client:
+        assert reap(client) >= 2, "what the next unit on that machine does first"
+    assert containers(0) == {} and campaign.ledger.records() == []
+
+
+def of_cluster(pid: int) -> bool:
+    """Whether a process is one of this module's cluster."""
+    try:
+        return f"{MARK}={os.environ[MARK]}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
+    except OSError:
+        return False
