@@ -15,7 +15,6 @@ Deliberate:
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -29,14 +28,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmark.engine.base import Engine, Execute
-from benchmark.engine.schedule import Fault, Policy, Schedule, fault_of, losses_for
+from benchmark.engine.schedule import Fault, Policy, Schedule, losses_for
+from benchmark.engine.slurm_batch import BATCH, Batch, Call, batch_of
 from benchmark.engine.slurm_options import KNOWN, Asked, asked
 from benchmark.engine.slurm_queue import LOST, Queue, Task, check
 from benchmark.errors import InfrastructureError, InputError
 from benchmark.files import disk_errors, write_json
 from benchmark.plan import Unit
 
-BATCH = "batch.json"
 PREFIX = "kb-"
 """Of the names of all jobs of this engine."""
 
@@ -44,74 +43,11 @@ TEMPORARY = re.compile("timed out|temporar|contact|limit|again|busy|socket", re.
 """What sbatch says when another attempt may help."""
 
 
-class Call:
-    """What a task does: runs a unit and writes down how that ended.
-
-    Args:
-        execute: the run's.
-        answer: file for the answer.
-    """
-
-    def __init__(self, execute: Execute, answer: Path) -> None:
-        self.execute, self.answer = execute, answer
-
-    def __call__(self, unit: Unit) -> None:
-        """Run a unit. A task that Slurm starts again after it had answered does nothing."""
-        if self.answer.is_file():
-            return
-        try:
-            found: dict[str, Any] = {"document": self.execute(unit)}
-        except Exception as error:
-            fault = fault_of(error)
-            if type(error).__name__ == "UncompletedJobError":  # submitit's, when the task's time is over
-                fault = Fault("passing", str(error))
-            found = {"fault": {"kind": fault.kind, "reason": fault.reason}}
-        write_json(self.answer, found)
-
-    def checkpoint(self, unit: Unit) -> Any:
-        """Called by submitit when the task is preempted: it begins again, wherever Slurm puts it."""
-        from submitit.helpers import DelayedSubmission
-
-        return DelayedSubmission(self, unit)
-
-
-@dataclass
-class _Batch:
-    """One array: `<folder>/<name>/`, with a file of its keys, one answer a unit, and submitit's own files."""
-
-    folder: Path
-    keys: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        return self.folder.name
-
-    def answer(self, index: int) -> Path:
-        return self.folder / f"answer-{index}.json"
-
-    def read(self, index: int) -> dict[str, Any] | None:
-        try:
-            found = json.loads(self.answer(index).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
-
-    def log(self, job: str) -> str:
-        """The last line that a task wrote to its standard error."""
-        try:
-            lines = (
-                (self.folder / f"{job}_0_log.err").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            )
-        except OSError:
-            return ""
-        return lines[-1][-300:] if lines else ""
-
-
 @dataclass
 class _Place:
     """Where a unit that is under way is to answer, and what the queue last said of it."""
 
-    batch: _Batch
+    batch: Batch
     index: int
     job: str
     task: Task | None = None
@@ -181,7 +117,7 @@ class _Work:
         if tasks is None:
             raise InfrastructureError("Slurm's controller does not answer", transient=True)
         for folder in sorted(self.folder.glob(f"{PREFIX}*")):
-            batch = _read(folder)
+            batch = batch_of(folder)
             living = {task.number: task for task in tasks if task.name == folder.name and not task.over}
             if batch is None or not living:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -208,7 +144,7 @@ class _Work:
     def _array(self, units: Sequence[Unit]) -> None:
         import submitit
 
-        batch = _Batch(self.folder / f"{PREFIX}{uuid.uuid4().hex[:10]}", tuple(unit.key for unit in units))
+        batch = Batch(self.folder / f"{PREFIX}{uuid.uuid4().hex[:10]}", tuple(unit.key for unit in units))
         write_json(batch.folder / BATCH, list(batch.keys))
         executor = submitit.SlurmExecutor(batch.folder, max_num_timeout=0, python=self.asked.python)
         executor.update_parameters(job_name=batch.name, **self.asked.parameters(len(units)))
@@ -281,14 +217,6 @@ class _Work:
         )
         reason += f" ({task.reason})" if task and task.reason not in ("", "None") else ""
         return Fault("lost" if state in LOST else "passing", reason + (f"; its last line: {said}" if said else ""))
-
-
-def _read(folder: Path) -> _Batch | None:
-    try:
-        keys = json.loads((folder / BATCH).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return _Batch(folder, tuple(map(str, keys)))
 
 
 @contextmanager

@@ -124,7 +124,7 @@ class Course:
         ended = {key: one for key, one in seen.items() if one.record is not None}
         places = {key: place for key, place in looked.under_way.items() if key in seen and key not in ended}
         failed = {key for key, one in ended.items() if one.record and one.record["status"] == "failed"}
-        startup, each = overhead(seen, self.start)
+        startup, each = overhead(seen, self.start, self.slots)
         if forecast_too and self.clock() >= self._due:
             began = self.clock()
             self.remaining = self._remaining(seen, places, looked.given_up, each or 0.0)
@@ -227,15 +227,25 @@ class Course:
         ]
 
 
-def overhead(seen: Mapping[str, Seen], start: float) -> tuple[float | None, float | None]:
-    """Seconds until the first unit began, and those that a unit took besides its own (mean over units with a score)."""
-    extra = [
-        max(0.0, one.ended - one.began - one.record["seconds"])
+def overhead(seen: Mapping[str, Seen], start: float, slots: int | None) -> tuple[float | None, float | None]:
+    """Seconds until the first units train, and those that each takes besides its own (mean over units with a score).
+
+    The first unit of a slot waits for imports, which no later one does: what it takes more belongs to the start.
+    """
+    scored = sorted(
+        (one.began, max(0.0, one.ended - one.began - one.record["seconds"]))
         for one in seen.values()
         if one.ended is not None and one.record and one.record["status"] == "scored"
-    ]
-    first = min((one.began for one in seen.values()), default=None)
-    return (
-        None if first is None else round(first - start, 3),
-        round(sum(extra) / len(extra), 3) if extra else None,
     )
+    first, rest = [extra for _, extra in scored[: slots or 0]], [extra for _, extra in scored[slots or 0 :]]
+    each = _mean(rest) if rest else _mean(first)
+    warm = max(0.0, _mean(first) - each) if first and rest else 0.0
+    begun = min((one.began for one in seen.values()), default=None)
+    return (
+        None if begun is None else round(begun - start + warm, 3),
+        round(each, 3) if scored else None,
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

@@ -103,7 +103,7 @@ class RunState(Strict):
     images: int = Field(description="training images of all units")
     images_done: float
     remaining: Remaining | None
-    startup: float | None = Field(description="seconds from the start of the run to its first unit")
+    startup: float | None = Field(description="seconds until its first units trained, imports included")
     each: float | None = Field(
         description="seconds that a unit took besides its own: inputs, scoring, waiting for the head"
     )

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.engine.base import Options
-from benchmark.engine.slurm import SlurmEngine, _Batch, _folder, _Place, _Work
+from benchmark.engine.slurm import SlurmEngine, _folder, _Place, _Work
+from benchmark.engine.slurm_batch import Batch
 from benchmark.engine.slurm_queue import Queue, Task, check, parse
 from benchmark.errors import InfrastructureError, InputError
 from benchmark.files import write_json
@@ -83,14 +84,14 @@ def work_of(tmp_path: Path, says: Callable[[str, str], None], **settings: str) -
 )
 def test_what_a_task_that_left_no_answer_means(tmp_path: Path, state: str, kind: str) -> None:
     (tmp_path / "9_1_0_log.err").write_text("a line\nslurmstepd: error: Detected 1 oom_kill event\n")
-    place = _Place(_Batch(tmp_path, ("x", "a")), 1, "9_1", Task("9_1", "kb-a", 1, state, "n2", "None"))
+    place = _Place(Batch(tmp_path, ("x", "a")), 1, "9_1", Task("9_1", "kb-a", 1, state, "n2", "None"))
     fault = _Work._lost(place)
     assert fault.kind == kind
     assert (
         fault.reason
         == f"Slurm's task 9_1 left no answer: {state} on n2; its last line: slurmstepd: error: Detected 1 oom_kill event"
     )
-    assert "gone" in _Work._lost(_Place(_Batch(tmp_path / "none", ("a",)), 0, "9")).reason
+    assert "gone" in _Work._lost(_Place(Batch(tmp_path / "none", ("a",)), 0, "9")).reason
 
 
 def test_an_answer_that_comes_late_is_waited_for_and_a_half_written_one_is_none(
@@ -98,7 +99,7 @@ def test_an_answer_that_comes_late_is_waited_for_and_a_half_written_one_is_none(
 ) -> None:
     work = work_of(tmp_path, says, settles="600")
     assert work.schedule.take() is not None
-    batch = _Batch(tmp_path / "kb-x", ("a",))
+    batch = Batch(tmp_path / "kb-x", ("a",))
     batch.folder.mkdir()
     work.places["a"] = _Place(batch, 0, "9")
     says("squeue", "printf '9|kb-x|RUNNING|n1|None\n'")

@@ -143,6 +143,18 @@ def test_what_a_unit_takes_besides_its_own_is_measured() -> None:
     assert state["remaining"].seconds == pytest.approx(12.0)
 
 
+def test_the_imports_of_a_slots_first_unit_belong_to_the_start() -> None:
+    course, clock = made([unit(name) for name in "abcd"], slots=2)
+    for pair, besides in (("ab", 7.0), ("cd", 1.0)):
+        for key in pair:
+            course.begun(key)
+        clock.now += 10.0 + besides
+        for key in pair:
+            course.ended(key, SCORED)
+    state = course.state(Looked())
+    assert (state["startup"], state["each"]) == (6.0, 1.0)
+
+
 def test_a_forecast_that_takes_long_is_made_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
     course, clock = made([unit("a"), unit("b")], slots=1)
     course.ended("a", SCORED)
