@@ -14,6 +14,7 @@ from benchmark.cli import (
     demo,
     doctor,
     image,
+    insight,
     leaderboard,
     ledger,
     reproduce,
@@ -38,6 +39,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(image.app, name="image")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(results.app, name="results")
+app.add_typer(insight.app, name="insight")
 app.command("plan")(run.plan)
 app.command("run")(run.run)
 app.command("score")(ledger.score)
