@@ -14,6 +14,7 @@ from benchmark.cli import (
     demo,
     doctor,
     image,
+    insight,
     leaderboard,
     ledger,
     plan,
@@ -40,6 +41,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(image.app, name="image")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(results.app, name="results")
+app.add_typer(insight.app, name="insight")
 app.command("plan")(plan.plan)
 app.command("run")(run.run)
 app.command("status")(status.status)

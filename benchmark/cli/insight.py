@@ -1,0 +1,66 @@
+"""`karyobench insight`: why transfer helps, or does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
+
+app = typer.Typer(help="Why transfer helps: similarity of the domains.", no_args_is_help=True)
+
+
+@app.callback()
+def _root() -> None:
+    """Why transfer helps: similarity of the domains."""
+
+
+@app.command()
+def similarity(
+    datasets: Annotated[
+        list[str] | None, typer.Argument(metavar="[DATASET]...", help="Default: those of the track that are imported.")
+    ] = None,
+    track: Annotated[str, typer.Option("--track", "-t", help="Whose datasets and preprocessing.")] = "pocket",
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="Folder of natural images, a group a subfolder. Default: photographs of two packages."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for the report and picture. Default: WORKSPACE/insight."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of all resampling.")] = 0,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    json: Json = False,
+) -> None:
+    """Compare Q-band, G-band and natural images: are the stains closer to each other than to photographs?
+
+    Writes similarity.json, similarity.md, similarity.svg and similarity.png; see docs/insight.md.
+
+    Examples: karyobench insight similarity
+              karyobench insight similarity sim-q sim-g --track smoke
+              karyobench insight similarity --reference imagenet/val
+    """
+    from benchmark import track as tracks
+    from benchmark.allocator import keep_memory
+    from benchmark.files import atomic, write_json
+    from benchmark.insight.picture import picture
+    from benchmark.insight.render import markdown
+    from benchmark.insight.similarity import compare
+
+    keep_memory()
+    report, points = compare(workspace, tracks.load(track), datasets or (), reference, seed, bar)
+    folder = output or workspace / "insight"
+    data = report.model_dump(mode="json")
+    drawn = picture(report, points)
+    for kind, content in (("md", markdown(report).encode()), ("svg", drawn["svg"]), ("png", drawn["png"])):
+        with atomic(folder / f"similarity.{kind}") as file:
+            file.write(content)
+    write_json(folder / "similarity.json", data)
+    if json:
+        emit(data)
+        return
+    say(markdown(report))
+    say(f"wrote {folder / 'similarity.json'}, .md, .svg and .png")
