@@ -6,7 +6,8 @@ from benchmark.cli import common
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(3.2, "3 s"), (89, "89 s"), (91, "1 min 31 s"), (599.6, "10 min"), (7080, "118 min"), (12000, "3 h 20 min")]
+    ("seconds", "text"),
+    [(3.2, "3 s"), (89, "89 s"), (91, "1 min 31 s"), (599.6, "10 min"), (7080, "118 min"), (12000, "3 h 20 min")],
 )
 def test_duration(seconds: float, text: str) -> None:
     assert common.duration(seconds) == text
