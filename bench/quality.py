@@ -45,12 +45,14 @@ class Equivalence(NamedTuple):
         low: of its 90 % interval, which lies within ± margin exactly when both tests reject at 5 %.
         high: likewise.
         p: the larger of the two p-values.
+        worse: that of the one test by which ours is not worse by the margin.
     """
 
     difference: float
     low: float
     high: float
     p: float
+    worse: float
 
 
 def equivalence(ours: Sequence[float], theirs: Sequence[float], margin: float = MARGIN) -> Equivalence:
@@ -64,8 +66,20 @@ def equivalence(ours: Sequence[float], theirs: Sequence[float], margin: float = 
     below = stats.ttest_ind(np.add(ours, margin), theirs, equal_var=False, alternative="greater")
     above = stats.ttest_ind(np.subtract(ours, margin), theirs, equal_var=False, alternative="less")
     interval = stats.ttest_ind(ours, theirs, equal_var=False).confidence_interval(0.90)
+    p = float(max(below.pvalue, above.pvalue))
     return Equivalence(
-        float(np.mean(ours) - np.mean(theirs)), interval.low, interval.high, float(max(below.pvalue, above.pvalue))
+        float(np.mean(ours) - np.mean(theirs)), float(interval.low), float(interval.high), p, float(below.pvalue)
+    )
+
+
+def sentence(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """What the trainings say, for people."""
+    found = equivalence(ours, theirs)
+    return (
+        f"{len(ours)} trainings of ours {100 * np.mean(ours):.1f} (sd {100 * np.std(ours, ddof=1):.1f}), {len(theirs)} of the "
+        f"peer {100 * np.mean(theirs):.1f} (sd {100 * np.std(theirs, ddof=1):.1f}); difference {100 * found.difference:+.1f} points "
+        f"(90 % interval {100 * found.low:+.1f} to {100 * found.high:+.1f}); equal within {100 * MARGIN:.0f}: p = {found.p:.2g}, "
+        f"not worse by {100 * MARGIN:.0f}: p = {found.worse:.2g}"
     )
 
 
@@ -106,14 +120,7 @@ def main() -> None:
                 found[PEER][seed] = float(macro_f1(confusion(truth, said, len(CLASSES))))
                 options.output.write_text(json.dumps(found, indent=1) + "\n")
             sys.stderr.write(f"{number + 1}/{options.n}: {found['ours'][seed]:.4f} {found[PEER][seed]:.4f}\n")
-    ours, theirs = [*found["ours"].values()], [*found[PEER].values()]
-    said_of = equivalence(ours, theirs)
-    sys.stdout.write(
-        f"{len(ours)} trainings of ours {100 * np.mean(ours):.2f} (sd {100 * np.std(ours, ddof=1):.2f}), "
-        f"{len(theirs)} of {PEER} {100 * np.mean(theirs):.2f} (sd {100 * np.std(theirs, ddof=1):.2f}); difference "
-        f"{100 * said_of.difference:+.2f} (90 % interval {100 * said_of.low:+.2f} to {100 * said_of.high:+.2f}) points, "
-        f"equal within {100 * MARGIN:.0f}: p = {said_of.p:.2g}\n"
-    )
+    sys.stdout.write(sentence([*found["ours"].values()], [*found[PEER].values()]) + "\n")
 
 
 if __name__ == "__main__":
