@@ -18,6 +18,7 @@ from benchmark.data import card as cards
 from benchmark.data import manifest as manifests
 from benchmark.data.manifest import CLASSES, Entry, Manifest
 from benchmark.data.store import Store
+from benchmark.engine.ray import CLOSED, QUIET
 from benchmark.job import Job
 from benchmark.ledger import Ledger
 from benchmark.sandbox import SANDBOXES, Limits, Outcome, Sandbox
@@ -29,6 +30,7 @@ hypothesis.settings.register_profile("same-everywhere", deadline=None, derandomi
 hypothesis.settings.load_profile("same-everywhere")
 """A property holds or fails the same way on every machine; `--hypothesis-profile=default` looks for new examples."""
 
+os.environ.update(CLOSED | QUIET)  # Ray reads them when it is imported, whichever test does that first
 ARCHIVES = os.environ.get("KARYOBENCH_ARCHIVES") or str(Path(__file__).parents[2] / "shared" / "data")
 
 

@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import process as process_pools
@@ -29,8 +30,21 @@ def alive(process: int) -> bool:
         return False
 
 
+def all_children() -> set[int]:
+    return {int(one) for one in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()}
+
+
+@pytest.fixture(autouse=True)
+def _others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Children that other tests of this process left behind are not a crew's."""
+    monkeypatch.setattr(sys.modules[__name__], "OTHERS", all_children())
+
+
+OTHERS: set[int] = set()
+
+
 def children() -> list[int]:
-    return [int(one) for one in Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()]
+    return sorted(all_children() - OTHERS)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, None])

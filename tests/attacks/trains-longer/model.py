@@ -15,16 +15,16 @@ TIMES = 10
 
 
 def longer(hidden):
-    train = worker.train
+    train = worker.train_while
 
-    def patched(model, training, validation, recipe, epochs, seed, normalise, report):
+    def patched(model, training, validation, recipe, epochs, seed, normalise, report, record=False):
         def told(line):
             if not hidden or line["epoch"] % TIMES == 0:
                 report(line | ({"epoch": line["epoch"] // TIMES, "epochs": epochs} if hidden else {}))
 
-        return train(model, training, validation, recipe, epochs * TIMES, seed, normalise, told)
+        return train(model, training, validation, recipe, epochs * TIMES, seed, normalise, told, record)
 
-    worker.train = patched
+    worker.train_while = patched
 
 
 def before(network):
