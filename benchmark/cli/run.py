@@ -70,7 +70,8 @@ def run(
     repeat: Repeats = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Units at once. Default: as many as processors and memory, or a GPU's memory, allow.")
+        int | None,
+        typer.Option(min=1, help="Units at once. Default: as many as processors and memory, or a GPU's memory, allow."),
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads a unit; changes the last bits.")] = 1,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
