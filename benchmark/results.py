@@ -181,19 +181,30 @@ class Results:
         other.trials = {t: arms for t, arms in self.trials.items() if t.model not in gone.get(t.submission, {})}
         return other
 
-    def matrices(self, arm: Arm, places: Sequence[Place]) -> Ints:
-        """Confusion matrices by training and group, shape (repeats, groups, 24, 24).
+    def matrices(self, arms: Sequence[Arm], places: Sequence[Place]) -> Ints:
+        """Confusion matrices by training and group, shape (arms, repeats, groups, 24, 24).
 
         The folds of one repeat together are one training in this sense: each tests its own groups.
+
+        Args:
+            arms: one at least, all tested on the same images.
+            places: that all of them have.
 
         Raises:
             InputError: when the repeats do not hold the same folds.
         """
-        rows = self._rows(arm, places)
-        return np.stack([np.concatenate([by_group(*self._counted(record)) for record in row]) for row in rows])
+        by_arm = [self._rows(arm, places) for arm in arms]
+        rows = []
+        for row in zip(*by_arm, strict=True):
+            folds = [
+                by_group(np.stack([self.read(one) for one in records]), self._tested(records[0]))
+                for records in zip(*row, strict=True)
+            ]
+            rows.append(np.concatenate(folds, axis=1))
+        return np.stack(rows, axis=1)
 
     def tally(self, arm: Arm, places: Sequence[Place]) -> Tally:
-        """What macro-F1 needs of `matrices`, without them; arguments and errors likewise."""
+        """What macro-F1 needs of the `matrices` of one arm, without them; errors likewise."""
         rows = [[tallied(*self._counted(record)) for record in row] for row in self._rows(arm, places)]
         return Tally(
             *(np.concatenate([np.concatenate([one[i] for one in row], axis=1) for row in rows]) for i in range(3))

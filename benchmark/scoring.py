@@ -66,10 +66,10 @@ def score(stored: Stored, manifest: Manifest, fold: int) -> dict[str, Any]:
 
 
 def by_group(said: npt.NDArray[np.integer[Any]], tested: Tested) -> npt.NDArray[np.int64]:
-    """Confusion matrices of the test groups, in the order of their names, shape (groups, 24, 24).
+    """Confusion matrices of the test groups, in the order of their names, shape (..., groups, 24, 24).
 
     Args:
-        said: the class that each test image was taken for, in manifest order: `stored.argmax(1)`.
+        said: the class that each test image was taken for, in manifest order, shape (..., n): `stored.argmax(-1)`.
         tested: the test part.
     """
     truth, names, group = tested

@@ -78,4 +78,4 @@ def test_repeats_with_different_folds_are_an_error(maker: Any) -> None:
     results = Results(maker.ledger)
     [arms] = results.trials.values()
     with pytest.raises(InputError, match="different folds"):
-        results.matrices(arms["imagenet"], [(0, 0), (1, 1)])
+        results.matrices([arms["imagenet"]], [(0, 0), (1, 1)])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmark.board import collect, detail
+from benchmark.board.counted import TOGETHER
 from benchmark.board.detail_model import Detail, Tallies
 from benchmark.board.exports import bundle as exports
 from benchmark.board.model import Board
@@ -121,9 +122,6 @@ def _hash(path: Path) -> str | None:
 
 HINT = "Run: karyobench ledger verify"
 
-PAGES = 50
-"""Submissions whose pages a process is given at once."""
-
 
 class Part(NamedTuple):
     """What a board holds of one submission.
@@ -199,7 +197,7 @@ def write(
         return [_make(folder, part, before.parts.get(part.submission)) for part in share]
 
     shared = [Part("", "", files) for files in _shared(board, url, run)]
-    shares = [*([one] for one in shared), *slices(own, PAGES)] if len(own) > PAGES else [[*own, *shared]]
+    shares = [*([one] for one in shared), *slices(own, TOGETHER)] if len(own) > TOGETHER else [[*own, *shared]]
     if step:
         step(0, len(own))
     try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
-from benchmark.board import figures
 from benchmark.board.collect import number, row
+from benchmark.board.counted import TOGETHER, Known, counted
 from benchmark.board.detail_model import (
     CellLine,
     ClassLine,
@@ -25,12 +25,12 @@ from benchmark.board.detail_model import (
 from benchmark.board.figures import Figures
 from benchmark.board.model import Board, Change, Row
 from benchmark.board.reading import Line, Reading
+from benchmark.crew import slices
 from benchmark.data.manifest import CLASSES
 from benchmark.files import digest, yaml_text
 from benchmark.protocol import TWO_STEP
 from benchmark.provenance import harness
 from benchmark.records import Record
-from benchmark.results import Trial
 
 MOST_WORST = 12
 
@@ -49,10 +49,6 @@ class Page(NamedTuple):
     make: Callable[[], tuple[Detail, list[Tallies]]]
 
 
-Known = dict[Trial, dict[str, Figures]]
-"""Figures of the arms of some trials, by protocol."""
-
-
 def pages(reading: Reading, board: Board) -> Iterator[Page]:
     """The parts of all submissions that the ledger holds, in the order of their names."""
     rows: dict[str, list[Row]] = defaultdict(list)
@@ -62,15 +58,18 @@ def pages(reading: Reading, board: Board) -> Iterator[Page]:
     for change in board.changes:
         changes[change.submission].append(change)
     frame = [board.source.harness, *(f"{one.label} {one.digest}" for one in board.tracks), *reading.cards]
-    for name in reading.by_submission:
+    shares = slices(list(reading.by_submission), TOGETHER)
+    latest = lru_cache(maxsize=1)(lambda number: counted(reading, shares[number]))
+    for place, name in enumerate(reading.by_submission):
         own = rows[name], changes[name]
         key = digest([harness()["code"], frame, *_decided(reading, name, *own)])
-        yield Page(name, key, partial(_both, reading, name, *own))
+        yield Page(name, key, partial(_both, partial(latest, place // TOGETHER), reading, name, *own))
 
 
-def _both(reading: Reading, name: str, rows: Sequence[Row], changes: Sequence[Change]) -> tuple[Detail, list[Tallies]]:
-    known: Known = {}
-    return detail(reading, name, rows, changes, known), tallies(reading, name, known)
+def _both(
+    figures_of: Callable[[], Known], reading: Reading, name: str, rows: Sequence[Row], changes: Sequence[Change]
+) -> tuple[Detail, list[Tallies]]:
+    return detail(reading, name, rows, changes, figures_of()), tallies(reading, name, figures_of())
 
 
 def _decided(reading: Reading, name: str, rows: Sequence[Row], changes: Sequence[Change]) -> Iterator[Any]:
@@ -94,9 +93,9 @@ def detail(
         submission: a name that the ledger holds.
         rows: of the board, of this submission.
         changes: likewise.
-        known: figures that need not be computed again; those that are computed are added.
+        known: figures that need not be computed again.
     """
-    figures_of = {} if known is None else known
+    figures_of = counted(reading, [submission]) if known is None else known
     lines = reading.by_submission[submission]
     current = reading.current(lines)
     newest = max(current, key=lambda line: str(line.records[-1]["ended"]))
@@ -107,7 +106,9 @@ def detail(
     tracks = []
     for label in dict.fromkeys(str(line.summary["track"]) for line in current):
         own = [line for line in current if line.summary["track"] == label]
-        targets = [_target(reading, line, shown.get((label, line.trial.target)), figures_of) for line in own]
+        targets = [
+            _target(reading, line, shown.get((label, line.trial.target)), figures_of[line.trial]) for line in own
+        ]
         tracks.append(TrackDetail(track=label, targets=tuple(targets)))
     return Detail(
         submission=submission,
@@ -157,8 +158,7 @@ def _versions(lines: Iterable[Line], newest: Line) -> tuple[Version, ...]:
     return tuple(sorted(found, key=lambda one: one.last, reverse=True))
 
 
-def _target(reading: Reading, line: Line, shown: Row | None, known: Known) -> TargetDetail:
-    found = _figures(reading, line, known)
+def _target(reading: Reading, line: Line, shown: Row | None, found: dict[str, Figures]) -> TargetDetail:
     reference = TWO_STEP if TWO_STEP in found else max(found, key=lambda name: found[name].accuracy, default=None)
     return TargetDetail(
         row=shown or row(reading, line),
@@ -168,17 +168,6 @@ def _target(reading: Reading, line: Line, shown: Row | None, known: Known) -> Ta
         curves=tuple(_curves(line)),
         records=tuple(_record(reading, name, record) for name, record in _sorted(line)),
     )
-
-
-def _figures(reading: Reading, line: Line, known: Known) -> dict[str, Figures]:
-    if line.trial in known:
-        return known[line.trial]
-    found = known[line.trial] = {}
-    for name in reading.protocols([line]):
-        places = reading.results.full_repeats(line.arms[name].scored)
-        if places:
-            found[name] = figures.of(reading.results, line.arms[name], places)
-    return found
 
 
 def _classes(line: Line, found: dict[str, Figures]) -> tuple[ClassLine, ...]:
@@ -268,15 +257,13 @@ def _record(reading: Reading, protocol: str, record: Record) -> RecordLine:
 
 def tallies(reading: Reading, submission: str, known: Known | None = None) -> list[Tallies]:
     """Counts of a submission's current version by track, for the comparison of any two; arguments as `detail`."""
-    figures_of = {} if known is None else known
+    figures_of = counted(reading, [submission]) if known is None else known
     lines = reading.current(reading.by_submission[submission])
     found = []
     for label in dict.fromkeys(str(line.summary["track"]) for line in lines):
         own = [line for line in lines if line.summary["track"] == label]
         counts = tuple(
-            _counts(reading, line, name, one)
-            for line in own
-            for name, one in _figures(reading, line, figures_of).items()
+            _counts(reading, line, name, one) for line in own for name, one in figures_of[line.trial].items()
         )
         manifests = {line.trial.target: line.trial.manifest for line in own}
         found.append(Tallies(submission=submission, track=label, manifests=manifests, counts=counts))

@@ -43,30 +43,39 @@ class Figures(NamedTuple):
     true: list[int]
 
 
-def of(results: Results, arm: Arm, places: Sequence[Place]) -> Figures:
-    """Figures of an arm.
+def of(results: Results, arms: Sequence[Arm], places: Sequence[Place]) -> list[Figures]:
+    """Figures of arms that were tested on the same images, counted together.
 
     Args:
-        results: that hold the arm.
-        arm: with predictions at every place.
+        results: that hold the arms.
+        arms: one at least, with predictions at every place.
         places: of full repeats, one at least.
     """
-    matrices = results.matrices(arm, places)
-    counts, by_group = tally(matrices), matrices.sum(0)
-    hits, images = counts.hits.sum((0, 2)), by_group.sum((-2, -1))
-    f1_, accuracy = _classes(counts)
-    return Figures(
-        f1=f1_,
-        accuracy=accuracy,
-        confusion=by_group.sum(0).tolist(),
-        groups=results.group_names(arm, places),
-        images=counts.true[0].sum(1).astype(int).tolist(),
-        right=(hits / images).tolist(),
-        mistakes=_mistakes(by_group),
-        hits=counts.hits.astype(int).ravel().tolist(),
-        claimed=counts.claimed.astype(int).ravel().tolist(),
-        true=counts.true[0].astype(int).ravel().tolist(),
-    )
+    matrices = results.matrices(arms, places)
+    many, repeats = matrices.shape[:2]
+    flat = tally(matrices.reshape(many * repeats, *matrices.shape[2:]))
+    counts = Tally(*(part.reshape(many, repeats, *part.shape[1:]) for part in flat))
+    by_group = matrices.sum(1)
+    images = by_group[0].sum((-2, -1))
+    confusion, groups = by_group.sum(1).tolist(), results.group_names(arms[0], places)
+    held, true = counts.true[0, 0].sum(1).astype(int).tolist(), counts.true[0, 0].astype(int).ravel().tolist()
+    right, mistakes, found = counts.hits.sum((1, 3)) / images, _mistakes(by_group), of_classes(counts)
+    hits, claimed = (part.astype(int).reshape(many, -1).tolist() for part in (counts.hits, counts.claimed))
+    return [
+        Figures(
+            f1=found[one][0],
+            accuracy=found[one][1],
+            confusion=confusion[one],
+            groups=groups,
+            images=held,
+            right=right[one].tolist(),
+            mistakes=mistakes[one],
+            hits=hits[one],
+            claimed=claimed[one],
+            true=true,
+        )
+        for one in range(many)
+    ]
 
 
 def classes(results: Results, arm: Arm, places: Sequence[Place]) -> tuple[list[float], float]:
@@ -91,13 +100,16 @@ def of_classes(counts: Tally) -> list[tuple[list[float], float]]:
     return list(zip(scores.tolist(), right.tolist(), strict=True))
 
 
-def _mistakes(matrices: npt.NDArray[np.int64]) -> list[list[str]]:
-    """The commonest mistakes of every group, the most frequent first, then in the order of the matrix."""
-    group, true, said = np.nonzero(matrices * (1 - np.eye(len(CLASSES), dtype=np.int64)))
-    count = matrices[group, true, said]
-    found: list[list[str]] = [[] for _ in matrices]
-    for place in np.lexsort((-count, group)).tolist():
-        told = found[group[place]]
+def _mistakes(matrices: npt.NDArray[np.int64]) -> list[list[list[str]]]:
+    """The commonest mistakes by arm and group, the most frequent first, then in the order of the matrix."""
+    places = np.stack(np.nonzero(matrices))
+    arm, group, true, said = places[:, places[2] != places[3]]
+    count = matrices[arm, group, true, said]
+    order = np.lexsort((-count, group, arm))
+    found: list[list[list[str]]] = [[[] for _ in one] for one in matrices]
+    parts = (part[order].tolist() for part in (arm, group, true, said, count))
+    for number, place, right, wrong, times in zip(*parts, strict=True):
+        told = found[number][place]
         if len(told) < MOST_MISTAKES:
-            told.append(f"{CLASSES[true[place]]}→{CLASSES[said[place]]} ×{count[place]}")
+            told.append(f"{CLASSES[right]}→{CLASSES[wrong]} ×{times}")
     return found

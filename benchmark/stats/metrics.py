@@ -29,9 +29,13 @@ def confusion(truth: Ints, predicted: Ints, classes: int) -> Ints:
 
 
 def confusion_by_group(truth: Ints, predicted: Ints, group: Ints, groups: int, classes: int) -> Ints:
-    """One confusion matrix a group, shape (groups, classes, classes)."""
-    flat = np.bincount((group * classes + truth) * classes + predicted, minlength=groups * classes * classes)
-    return flat.reshape(groups, classes, classes).astype(np.int64)
+    """One confusion matrix a group, shape (..., groups, classes, classes), of predictions of shape (..., n)."""
+    before = predicted.shape[:-1]
+    many = int(np.prod(before))
+    cell = (group * classes + truth) * classes + predicted.reshape(many, -1)
+    cell += np.arange(many)[:, None] * (groups * classes * classes)
+    flat = np.bincount(cell.ravel(), minlength=many * groups * classes * classes)
+    return flat.reshape(*before, groups, classes, classes).astype(np.int64, copy=False)
 
 
 def f1_per_class(matrices: npt.NDArray[np.generic]) -> Floats:

@@ -118,7 +118,7 @@ def test_a_second_build_writes_only_what_changed_and_removes_what_is_gone(tmp_pa
 @pytest.fixture
 def many(maker: Any, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """A ledger that is worked on in many small parts."""
-    for owner, name in ((module, "PAGES"), (ahead, "TRIALS"), (ahead, "RECORDS"), (records, "LINES")):
+    for owner, name in ((module, "TOGETHER"), (ahead, "TRIALS"), (ahead, "RECORDS"), (records, "LINES")):
         monkeypatch.setattr(owner, name, 1)
     for name in ("one", "two", "three"):
         maker.fill(name=name, repeats=1, imagenet=0.6, two_step=0.7)
