@@ -252,7 +252,7 @@ def summary(
             entry: dict[str, Any] = {}
             if arm.scored:
                 entry["macro_f1"] = results.score(arm)._asdict()
-                entry["trainings"] = len(results.full_repeats(arm.scored))
+                entry["trainings"] = len(arm.full)
             entry["failed"] = [arm.records[place]["failure"]["kind"] for place in arm.failed]
             finding = found.get((trial, (name, baseline)))
             error = finding and refused(results, trial, finding)

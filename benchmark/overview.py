@@ -6,7 +6,7 @@ bootstrap needs one design, and the fewest trainings of any submission must not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -40,8 +40,8 @@ def _fields(results: Results) -> Iterator[tuple[str, str, Field]]:
         yield digest, target, {trial: results.trials[trial] for _, trial in sorted(newest.items())}
 
 
-def _largest(sets: list[list[Place]]) -> list[Place]:
-    return max(sets, key=len, default=[])
+def _largest(sets: Iterable[Sequence[Place]]) -> list[Place]:
+    return list(max(sets, key=len, default=()))
 
 
 def ranks(results: Results, protocol: str = TWO_STEP) -> list[dict[str, Any]]:
@@ -51,13 +51,11 @@ def ranks(results: Results, protocol: str = TWO_STEP) -> list[dict[str, Any]]:
     """
     lines = []
     for _, target, field in _fields(results):
-        places = {
-            trial: results.full_repeats(arms[protocol].scored) for trial, arms in field.items() if protocol in arms
-        }
-        wanted = _largest(list(places.values()))
+        places = {trial: arms[protocol].full for trial, arms in field.items() if protocol in arms}
+        wanted = _largest(places.values())
         if not wanted:
             continue
-        chosen = [trial for trial, held in places.items() if held == wanted]
+        chosen = [trial for trial, held in places.items() if list(held) == wanted]
         blocks = results.blocks(field[chosen[0]][protocol], wanted)
         design = Design(len({r for r, _ in wanted}), blocks) if len(wanted) > 1 and sum(blocks) > 1 else None
         if design is None or needs(design):
@@ -109,7 +107,7 @@ def answers(results: Results, protocol: str = TWO_STEP, baseline: str = BASELINE
     asked: dict[str, list[tuple[Trial, Pair]]] = {}
     for digest, _, field in _fields(results):
         pairs = {trial: pair for trial, arms in field.items() if (pair := results.pair(arms, protocol, baseline))}
-        wanted = _largest([pair.places for pair in pairs.values()])
+        wanted = _largest(pair.places for pair in pairs.values())
         chosen = [(trial, pair) for trial, pair in pairs.items() if pair.places == wanted]
         if not chosen:
             continue

@@ -6,7 +6,7 @@ submission version, track version and manifest, and only over the folds and repe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -44,13 +44,20 @@ class Trial(NamedTuple):
     manifest: str
 
 
+def full_repeats(places: Collection[Place]) -> list[Place]:
+    """Places of the repeats that hold every fold that any repeat holds."""
+    folds = {fold for _, fold in places}
+    full = [r for r in sorted({r for r, _ in places}) if all((r, fold) in places for fold in folds)]
+    return sorted((r, fold) for r in full for fold in folds)
+
+
 @dataclass
 class Arm:
     """All trainings of one protocol of a trial.
 
     Args:
         protocol: its name.
-        records: by place.
+        records: by place; all of them, before anything is asked of it.
     """
 
     protocol: str
@@ -61,10 +68,15 @@ class Arm:
         """Places whose training failed."""
         return sorted(place for place, record in self.records.items() if record["status"] == "failed")
 
-    @property
-    def scored(self) -> set[Place]:
+    @cached_property
+    def scored(self) -> frozenset[Place]:
         """Places with predictions."""
-        return {place for place, record in self.records.items() if record["status"] == "scored"}
+        return frozenset(place for place, record in self.records.items() if record["status"] == "scored")
+
+    @cached_property
+    def full(self) -> tuple[Place, ...]:
+        """Places with predictions of its full repeats: see `full_repeats`."""
+        return tuple(full_repeats(self.scored))
 
     def hashes(self, places: Sequence[Place]) -> list[str]:
         """Hashes of the records of some places, in their order."""
@@ -235,13 +247,6 @@ class Results:
             self.said[record["key"]] = self.ledger.predictions(record).argmax(1).astype(np.uint8)
         return self.said[record["key"]]
 
-    @staticmethod
-    def full_repeats(places: set[Place]) -> list[Place]:
-        """Places of the repeats that hold every fold that any repeat holds."""
-        folds = {fold for _, fold in places}
-        full = [r for r in sorted({r for r, _ in places}) if all((r, fold) in places for fold in folds)]
-        return sorted((r, fold) for r in full for fold in folds)
-
     def blocks(self, arm: Arm, places: Sequence[Place]) -> tuple[int, ...]:
         """Number of groups that each fold tests, in the order of the columns of `matrices`."""
         first = min(repeat for repeat, _ in places)
@@ -258,7 +263,7 @@ class Results:
         Raises:
             InputError: when nothing of it was scored.
         """
-        places = self.full_repeats(arm.scored)
+        places = arm.full
         if not places:
             raise InputError("no scored training", field=arm.protocol)
         return Interval(
@@ -273,7 +278,7 @@ class Results:
         """Two protocols of one trial on the same images; None where they share no full repeat."""
         if protocol not in arms or baseline not in arms:
             return None
-        places = self.full_repeats(arms[protocol].scored & arms[baseline].scored)
+        places = full_repeats(arms[protocol].scored & arms[baseline].scored)
         if not places:
             return None
 

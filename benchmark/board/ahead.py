@@ -102,7 +102,7 @@ def _figures(results: Results, trials: Sequence[Arms]) -> Read:
         _together(gathered, design, members, asked)
     for arms in trials:
         for arm in arms.values():
-            if places := own.full_repeats(arm.scored):
+            if places := arm.full:
                 own.score(arm)
                 figures.classes(own, arm, places)
     drawn: dict[findings.Shape, Draws] = {}
@@ -131,7 +131,7 @@ Members = dict[tuple[str, ...], Tally]
 
 def _by_design(results: Results, arms: Sequence[Arm], asked: Sequence[_Asked]) -> dict[tuple[int, ...], Members]:
     """Counts of all arms whose intervals are resampled, by repeats and blocks of their design."""
-    wanted = [(arm, tuple(results.full_repeats(arm.scored))) for arm in arms]
+    wanted = [(arm, arm.full) for arm in arms]
     wanted += [
         (one.arms[name], tuple(one.pair.places)) for one in asked for name in (one.pair.protocol, one.pair.baseline)
     ]

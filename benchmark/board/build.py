@@ -130,11 +130,13 @@ class Part(NamedTuple):
         submission: its name.
         key: hash of all that decides its files; where it and the files are as they were, nothing is made. Empty: always made.
         files: makes them.
+        last: they link to all others, and are written when those are there.
     """
 
     submission: str
     key: str
     files: Callable[[], Iterable[tuple[str, bytes]]]
+    last: bool = False
 
 
 def _own(board: Board, make: Callable[[], tuple[Detail, Iterable[Tallies]]]) -> Iterator[tuple[str, bytes]]:
@@ -185,7 +187,7 @@ def write(
     before = built(folder)
     now = _Built(set(), {})
     _list(folder, before)
-    finished = 0
+    finished, late = 0, dict[str, bytes]()
 
     def done(shared: Sequence[Part]) -> None:
         nonlocal finished
@@ -196,7 +198,7 @@ def write(
     def make(share: Sequence[Part]) -> list[dict[str, Any]]:
         return [_make(folder, part, before.parts.get(part.submission)) for part in share]
 
-    shared = [Part("", "", files) for files in _shared(board, url, run)]
+    shared = [*_shared(board, url, run), Part("", "", frame.assets)]
     shares = [*([one] for one in shared), *slices(own, TOGETHER)] if len(own) > TOGETHER else [[*own, *shared]]
     if step:
         step(0, len(own))
@@ -204,19 +206,14 @@ def write(
         with crew(make, shares, workers, done) as results:
             for share, made_ in zip(shares, results, strict=True):
                 for part, known in zip(share, made_, strict=True):
+                    late.update(known.pop("last", {}))
                     now.files.update(known["files"])
                     if part.submission:
                         now.parts[part.submission] = known
     finally:
         _list(folder, _Built(before.files | now.files, before.parts | now.parts))
-    first = b""
-    for path, content in index.files(board):
-        now.files.add(path)
-        if path == FIRST:
-            first = content
-        else:
-            put(folder / path, content)
-    put(folder / FIRST, first)
+    for path in sorted(late, key=lambda one: one == FIRST):
+        put(folder / path, late[path])
     for path in sorted(before.files - now.files):
         (folder / path).unlink(missing_ok=True)
     _list(folder, now)
@@ -224,29 +221,29 @@ def write(
 
 
 def _make(folder: Path, part: Part, known: dict[str, Any] | None) -> dict[str, Any]:
-    """Make the files of one submission, where they are not there already."""
+    """Make the files of one part, where they are not there already. What comes last is returned, not written."""
     same = known is not None and part.key != "" and known["key"] == part.key
     if known and same and all(_hash(folder / path) == wanted for path, wanted in known["files"].items()):
         return known
-    files = {}
+    made: dict[str, Any] = {"key": part.key, "files": {}}
     for path, content in part.files():
-        put(folder / path, content)
-        files[path] = hashlib.sha256(content).hexdigest()
-    return {"key": part.key, "files": files}
+        made["files"][path] = hashlib.sha256(content).hexdigest()
+        if part.last:
+            made.setdefault("last", {})[path] = content
+        else:
+            put(folder / path, content)
+    return made
 
 
-def _shared(board: Board, url: str | None, run: Found | None) -> list[Callable[[], Iterable[tuple[str, bytes]]]]:
-    """All files but those of submissions and the first page, the slowest first."""
-    own = [partial(status.files, board, run.state, run.life)] if run else []
-    return [
-        partial(pictures.files, board),
-        partial(exports.files, board, url),
-        partial(changes.files, board),
-        partial(compare.files, board),
-        partial(method.files, board),
-        *own,
-        frame.assets,
-    ]
+def _shared(board: Board, url: str | None, run: Found | None) -> Iterator[Part]:
+    """All files that hang on the whole board, the slowest first."""
+    yield Part("", "", partial(pictures.files, board))
+    yield Part("", "", partial(exports.files, board, url))
+    yield Part("", "", partial(index.files, board), last=True)
+    for files in (changes.files, compare.files, method.files):
+        yield Part("", "", partial(files, board))
+    if run:
+        yield Part("", "", partial(status.files, board, run.state, run.life))
 
 
 def _list(folder: Path, built: _Built) -> None:

@@ -108,7 +108,7 @@ def gain(entry: dict[str, Any]) -> Gain:
 
 
 def _result(reading: Reading, arm: Arm, entry: dict[str, Any]) -> Result:
-    places = reading.results.full_repeats(arm.scored)
+    places = arm.full
     scored = [arm.records[place] for place in places]
     f1, accuracy = figures.classes(reading.results, arm, places) if places else ([], None)
     energies = [reading.energy(record) for record in scored]

@@ -24,7 +24,7 @@ def counted(reading: Reading, submissions: Iterable[str]) -> Known:
     alike: dict[Any, list[tuple[Trial, Arm]]] = defaultdict(list)
     for line in lines:
         for arm in line.arms.values():
-            if places := tuple(reading.results.full_repeats(arm.scored)):
+            if places := arm.full:
                 dataset = arm.records[places[0]]["dataset"]
                 alike[dataset["manifest"], dataset["group"], places].append((line.trial, arm))
     found: dict[tuple[Trial, str], Figures] = {}

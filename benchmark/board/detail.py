@@ -272,7 +272,7 @@ def tallies(reading: Reading, submission: str, known: Known | None = None) -> li
 
 def _counts(reading: Reading, line: Line, protocol: str, found: Figures) -> Counts:
     arm = line.arms[protocol]
-    places: Sequence[tuple[int, int]] = reading.results.full_repeats(arm.scored)
+    places: Sequence[tuple[int, int]] = arm.full
     return Counts(
         target=line.trial.target,
         protocol=protocol,

@@ -53,7 +53,7 @@ def one_by_one(ledger: Ledger) -> dict[str, Any]:
     drawn: dict[findings.Shape, pigeonhole.Draws] = {}
     for arms in results.trials.values():
         for arm in arms.values():
-            if places := results.full_repeats(arm.scored):
+            if places := arm.full:
                 results.score(arm)
                 figures.classes(results, arm, places)
         for pair in findings.pairs(results, arms):

@@ -105,7 +105,7 @@ def test_tallies_hold_what_macro_f1_is_made_of(maker: Any) -> None:
         true = np.broadcast_to(np.array(counts.true, float).reshape(shape[1:]), shape)
         ours = Tally(np.array(counts.hits, float).reshape(shape), np.array(counts.claimed, float).reshape(shape), true)
         arm = arms[counts.protocol]
-        wanted = tally(results.matrices([arm], results.full_repeats(arm.scored))[0])
+        wanted = tally(results.matrices([arm], arm.full)[0])
         assert all(np.array_equal(a, b) for a, b in zip(ours, wanted, strict=True))
         assert counts.folds == (5,) * 5 and counts.repeats == (0, 1)
         assert macro(ours) == pytest.approx(macro(wanted))
