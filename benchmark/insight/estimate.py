@@ -7,7 +7,7 @@ p-value counts. Below, a percentile bootstrap of groups, which speaks of these v
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -95,31 +95,42 @@ def ratios(parts: Sequence[tuple[int, Counts]], blocks: tuple[int, ...]) -> Foun
     Returns:
         None where one of them is not defined in every repeat.
     """
-    rows, groups = parts[0][1].over.shape
-    if any((one.under.sum(1) <= 0).any() for _, one in parts):
+
+    def weighed(weights: Floats) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return sum(
+                (sign * (weights @ one.over.T) / (weights @ one.under.T) for sign, one in parts),
+                np.zeros((len(weights), len(parts[0][1].over))),
+            )
+
+    return statistic(weighed, parts[0][1].over.shape[0], blocks)
+
+
+def statistic(weighed: Callable[[Floats], Floats], rows: int, blocks: tuple[int, ...]) -> Found | None:
+    """Any statistic of groups, mean over repeats, by delete-one-group pseudo-values or resampled groups.
+
+    Args:
+        weighed: from weights of the groups, (draws, groups), to the statistic, (draws, repeats), NaN where undefined.
+            A group without which it is undefined is given no influence.
+        rows: repeats.
+        blocks: groups of each fold.
+
+    Returns:
+        None where it is not defined in every repeat.
+    """
+    groups = sum(blocks)
+    whole = weighed(np.ones((1, groups)))
+    if not np.isfinite(whole).all():
         return None
-    value = float(sum(sign * (one.over.sum(1) / one.under.sum(1)).mean() for sign, one in parts))
+    value = float(whole.mean())
     if bootstrap.of_trainings(rows * len(blocks), groups):
-        table = sum((sign * _pseudo(one) for sign, one in parts), np.zeros((rows, groups)))
+        without = weighed(1.0 - np.eye(groups))
+        without = np.where(np.isfinite(without), without, whole)
+        table = np.ascontiguousarray((groups * whole - (groups - 1) * without).T)
         test = twoway.cluster_robust(value, table, Design(rows, blocks))
         return _tested(test, test.p())
     drawn = bootstrap.draws(groups, bootstrap.RESAMPLES)
-    total = np.zeros(len(drawn.weights))
-    for sign, one in parts:
-        over, under = drawn.weights @ one.over.T, drawn.weights @ one.under.T
-        with np.errstate(invalid="ignore", divide="ignore"):
-            total += sign * (over / under).mean(1)
-    return _percentile(value, total[drawn.which], groups)
-
-
-def _pseudo(counts: Counts) -> Floats:
-    """Delete-one-group pseudo-values of a ratio, (repeats, groups); a group that alone counts has no influence."""
-    groups = counts.over.shape[1]
-    whole = counts.over.sum(1, keepdims=True) / counts.under.sum(1, keepdims=True)
-    under = counts.under.sum(1, keepdims=True) - counts.under
-    over = counts.over.sum(1, keepdims=True) - counts.over
-    without = np.where(under > 0, over / np.where(under > 0, under, 1.0), whole)
-    return np.asarray(groups * whole - (groups - 1) * without, dtype=np.float64)
+    return _percentile(value, weighed(drawn.weights).mean(1)[drawn.which], groups)
 
 
 def _tested(test: twoway.Estimate, p: float) -> Found:
