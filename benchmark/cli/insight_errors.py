@@ -78,3 +78,54 @@ def karyotype(
         return
     say(text)
     say(f"wrote {folder / 'karyotype.json'}, .md, .svg and .png")
+
+
+def errors(
+    submissions: Submissions,
+    track: TrackName = "pocket",
+    target: Target = None,
+    protocol: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--protocol", "-p", help="Compare these. Default: scratch, imagenet, two-step as far as they ran."
+        ),
+    ] = None,
+    output: Output = None,
+    gallery: Annotated[bool, typer.Option(help="Also a page with images, in WORKSPACE/insight only.")] = True,
+    seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+    json: Json = False,
+) -> None:
+    """Which chromosomes are missed, by which protocol, with what they are confused, and is the label right?
+
+    From the stored predictions over the folds that all protocols have, and the dataset's images. Writes errors.json, .md, .svg and .png,
+    and errors-gallery.html, which holds images of the dataset and stays in the workspace; see docs/insight.md.
+
+    Examples: karyobench insight errors tf-efficientnet-lite0 --track pocket
+              karyobench insight errors tf-efficientnet-lite0 --target cir-g -p imagenet -p two-step
+    """
+    from benchmark import protocol as protocols
+    from benchmark import track as tracks
+    from benchmark.files import atomic
+    from benchmark.insight.errors.gallery import page
+    from benchmark.insight.errors.picture import picture
+    from benchmark.insight.errors.render import markdown
+    from benchmark.insight.errors.report import examine
+    from benchmark.memo import Memo
+
+    chosen = list(dict.fromkeys(protocol or ()))
+    for name in chosen:
+        protocols.get(name)
+    results, trials = _open(workspace, Memo(), submissions, track, target)
+    report, seen = examine(workspace, results, tracks.load(track), trials, chosen, seed, bar)
+    folder, data, text = output or workspace / "insight", report.model_dump(mode="json"), markdown(report)
+    _write(folder, "errors", data, text, picture(report))
+    shown = workspace / "insight" / "errors-gallery.html"
+    if gallery:
+        with atomic(shown) as file:
+            file.write(page(seen).encode())
+    if json:
+        emit(data)
+        return
+    say(text)
+    say(f"wrote {folder / 'errors.json'}, .md, .svg and .png{f', and {shown}' if gallery else ''}")

@@ -47,9 +47,7 @@ def _counts(own: Outputs, protocol: str, group: str) -> Counts:
     inside = _inside(group, own)
     within = own.wrong[protocol] & inside & np.isin(own.said[protocol], member)
     under = np.broadcast_to(inside, within.shape)
-    return Counts(
-        estimate.by_group(within, own.column, own.groups), estimate.by_group(under, own.column, own.groups)
-    )
+    return Counts(estimate.by_group(within, own.column, own.groups), estimate.by_group(under, own.column, own.groups))
 
 
 def confusion(own: Outputs, protocol: str, group: str) -> Confusion:

@@ -30,8 +30,8 @@ GIVEN, RETRAINED = 40, 2
 """Plantings a rate."""
 
 DRAWS = 2000
-COMPONENTS, STRENGTH, ROUNDS = 256, 0.01, 500
-"""Principal components of the features, and the regression's inverse penalty and iterations."""
+COMPONENTS, STRENGTH, ROUNDS, TOLERANCE = 256, 0.01, 500, 1e-3
+"""Principal components of the features, and the regression's inverse penalty, iterations and tolerance."""
 
 VERSION = 1
 """Raised whenever the regression gives other probabilities."""
@@ -139,7 +139,7 @@ class Regression:
 
     def __call__(self, labels: Ints) -> Floats:
         """Probabilities of every image by a regression that was trained on the other folds with these labels."""
-        settings = f"{VERSION} {COMPONENTS} {STRENGTH} {ROUNDS} {self._origin}".encode()
+        settings = f"{VERSION} {COMPONENTS} {STRENGTH} {ROUNDS} {TOLERANCE} {self._origin}".encode()
         path = self._folder and self._folder / f"{hashlib.sha256(settings + labels.tobytes()).hexdigest()}.npy"
         kept = _read(path, len(labels))
         if kept is None:
@@ -155,7 +155,7 @@ class Regression:
         self.trained += 1
         found = np.zeros((len(labels), len(CLASSES)))
         for seen, unseen, train, test in self._components():
-            model = LogisticRegression(C=STRENGTH, max_iter=ROUNDS).fit(seen, labels[train])
+            model = LogisticRegression(C=STRENGTH, max_iter=ROUNDS, tol=TOLERANCE).fit(seen, labels[train])
             found[np.ix_(test, model.classes_)] = model.predict_proba(unseen)
         return found
 

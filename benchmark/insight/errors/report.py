@@ -113,7 +113,7 @@ def _trial(
     members = [sets.members(own, kind) for kind in sets.kinds(names)]
     suspected, known = _labels(own, features, workspace, seed, bar)
     with bar(f"measuring {own.trial.target}") as progress:
-        values = measured(data.images, progress)
+        values = measured(data.images, workspace / "insight" / "measured", progress)
     said, unfitted = _conditions(own, {key: one[own.positions] for key, one in values.items()})
     counted = [(name, conditions.by_cell(own.wrong[name], own.truth, own.cells, seed)) for name in names]
     apart = sets.discordance(own, seed)

@@ -34,7 +34,9 @@ class Kind(Strict):
     title: str
     images: Number
     share: Estimate = Field(description="of all images")
-    expected: Number = Field(description="images, if the protocols erred independently at their own rate in every class")
+    expected: Number = Field(
+        description="images, if the protocols erred independently at their own rate in every class"
+    )
     ratio: Estimate | None = Field(description="found over expected")
     always: tuple[str, ...] = Field(description="ids of the images that are of this kind in every repeat")
 
@@ -45,7 +47,9 @@ class Discordance(Strict):
     gained: Number
     lost: Number
     difference: Estimate = Field(description="of the rates of right images")
-    p: Number = Field(description="McNemar's test by groups: signs of whole groups flipped; conditional on these trainings")
+    p: Number = Field(
+        description="McNemar's test by groups: signs of whole groups flipped; conditional on these trainings"
+    )
 
 
 class Lookalike(Strict):
@@ -84,7 +88,9 @@ class Condition(Strict):
     title: str
     protocol: str
     known: int = Field(description="images that it could be measured of")
-    trend: Estimate | None = Field(description="chance that a missed image has more of it than one read rightly; 0.5: no trend")
+    trend: Estimate | None = Field(
+        description="chance that a missed image has more of it than one read rightly; 0.5: no trend"
+    )
     fifths: tuple[Estimate | None, ...] = Field(description="rate of error in each fifth, least first")
     odds: Number | None = Field(description="odds ratio for one standard deviation more, the other measurements equal")
     odds_low: Number | None

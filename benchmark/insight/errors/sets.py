@@ -119,7 +119,9 @@ def _by_class(values: npt.NDArray[np.generic], own: Outputs) -> Floats:
     """Sums by group and class: (repeats, images) gives (repeats, groups, 24)."""
     place = own.column * len(CLASSES) + own.truth
     shape = own.groups, len(CLASSES)
-    rows = [np.bincount(place, weights=row, minlength=shape[0] * shape[1]).reshape(shape) for row in values.astype(float)]
+    rows = [
+        np.bincount(place, weights=row, minlength=shape[0] * shape[1]).reshape(shape) for row in values.astype(float)
+    ]
     return np.stack(rows)
 
 
