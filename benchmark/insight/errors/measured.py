@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.crew import crew
 from benchmark.errors import InputError
 from benchmark.files import atomic, write_array
 from benchmark.insight.axis import Axis, trace
@@ -20,7 +21,7 @@ MEASURES = {"length": "length", "bend": "bend", "contrast": "contrast", "sharpne
 VERSION = 1
 """Raised whenever a value of some pixels changes."""
 
-PIECE = 256
+PIECE = 128
 U8 = npt.NDArray[np.uint8]
 Progress = Callable[[int, int | None], None]
 
@@ -38,12 +39,18 @@ def measured(images: U8, folder: Path | None = None, progress: Progress | None =
         the body) and sharpness (standard deviation of their Laplacian over that of the greys), (n,); NaN where an image has
         no axis.
     """
-    parts = []
-    for start in range(0, len(images), PIECE):
-        parts.append(_piece(np.array(images[start : start + PIECE]), folder))
+    starts = list(range(0, len(images), PIECE))
+    done = 0
+
+    def finished(start: int) -> None:
+        nonlocal done
+        done += min(PIECE, len(images) - start)
         if progress:
-            progress(min(start + PIECE, len(images)), len(images))
-    table = np.concatenate(parts)
+            progress(done, len(images))
+
+    with crew(lambda start: _piece(np.array(images[start : start + PIECE]), folder), starts, done=finished) as parts:
+        found = list(parts)
+    table = np.concatenate(found)
     return {key: table[:, column] for column, key in enumerate(MEASURES)}
 
 
