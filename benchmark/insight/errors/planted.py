@@ -100,9 +100,7 @@ def _part(over: float, under: float, drawn_over: Floats, drawn_under: Floats) ->
     return Interval(float(over / under), float(low), float(high))
 
 
-def as_given(
-    labels: Ints, chances: Floats, column: Ints, seed: int, name: str, rates: Sequence[float] = RATES
-) -> list[Check]:
+def as_given(labels: Ints, chances: Floats, column: Ints, seed: int, name: str, rates: Sequence[float]) -> list[Check]:
     """Plant errors in the comparison alone.
 
     Args:
@@ -186,8 +184,8 @@ def _read(path: Path | None, images: int) -> npt.NDArray[np.float32] | None:
 
 
 def retrained(
-    labels: Ints, regression: Regression, column: Ints, seed: int, name: str, progress: Progress | None = None,
-    rates: Sequence[float] = RATES,
+    labels: Ints, regression: Regression, column: Ints, seed: int, name: str, rates: Sequence[float],
+    progress: Progress | None = None,
 ) -> list[Check]:  # fmt: skip
     """Plant errors in training as well; arguments as `as_given`."""
     groups, checks = int(column.max()) + 1, []

@@ -229,8 +229,10 @@ def _labels(
     regression = planted.Regression(features, own.manifest.folds, workspace / "insight" / "planted")
     groups = np.unique(own.manifest.groups, return_inverse=True)[1]
     with bar(f"planted errors in {own.trial.target}", "plantings") as progress:
-        checks = planted.as_given(own.truth, whole, own.column, seed, name)
-        checks += planted.retrained(own.manifest.labels, regression, groups, seed, own.trial.target, progress)
+        checks = planted.as_given(own.truth, whole, own.column, seed, name, planted.RATES)
+        checks += planted.retrained(
+            own.manifest.labels, regression, groups, seed, own.trial.target, planted.RATES, progress
+        )
     right = regression(own.manifest.labels).argmax(axis=1) == own.manifest.labels
     return found, schema.Labels(
         suspects=listed, checks=tuple(_check(one) for one in checks), regression_accuracy=float(right.mean())

@@ -44,7 +44,7 @@ def test_wrong_labels_in_training_cost_something_and_a_second_run_trains_nothing
     clean = model(truth)
     assert (clean.argmax(1) == truth).mean() > 0.9 and model.trained == 1
     told: list[tuple[int, int | None]] = []
-    checks = retrained(truth, model, column, 0, "a", lambda *one: told.append(one), rates=(0.05,))
+    checks = retrained(truth, model, column, 0, "a", (0.05,), lambda *one: told.append(one))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)] and model.trained == 5
     assert all(one.recall.value > 0.5 and one.precision.value > 0.2 for one in checks)
     again = Regression(features, folds, tmp_path)
