@@ -138,13 +138,12 @@ def regression(
         return None
     df = len(np.unique(column[kept])) - 1
     half = float(stats.t.ppf(0.975, df))
-    return {
-        name: Odds(
-            *(float(np.exp(fitted.params[k] + side * half * fitted.bse[k])) for side in (0, -1, 1)),
-            float(2 * stats.t.sf(abs(fitted.params[k] / fitted.bse[k]), df)),
-        )
-        for k, name in enumerate(measured, start=1)
-    }
+    found = {}
+    for k, name in enumerate(measured, start=1):
+        value, error = float(fitted.params[k]), float(fitted.bse[k])
+        low, middle, high = (float(np.exp(value + side * half * error)) for side in (-1, 0, 1))
+        found[name] = Odds(middle, low, high, float(2 * stats.t.sf(abs(value / error), df)))
+    return found
 
 
 def _standard(values: Floats, truth: Ints) -> Floats:

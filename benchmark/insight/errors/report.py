@@ -142,25 +142,36 @@ def _told(found: Found) -> schema.Estimate:
     return schema.Estimate(value=found.value, low=found.low, high=found.high, basis=found.basis)
 
 
-def _maybe(found: Found | None) -> schema.Estimate | None:
-    return None if found is None else _told(found)
+def _part(found: Found) -> schema.Estimate:
+    """A part of 1, which no interval leaves."""
+    low, high = (None if bound is None else min(max(bound, 0.0), 1.0) for bound in (found.low, found.high))
+    return schema.Estimate(value=found.value, low=low, high=high, basis=found.basis)
+
+
+def _part_or_none(found: Found | None) -> schema.Estimate | None:
+    return None if found is None else _part(found)
 
 
 def _rate(own: Outputs, name: str) -> schema.Rate:
-    return schema.Rate(protocol=name, rate=_told(sets.rate(own, name)))
+    return schema.Rate(protocol=name, rate=_part(sets.rate(own, name)))
 
 
 def _kind(own: Outputs, one: sets.Members) -> schema.Kind:
     return schema.Kind(
-        key=one.kind.key, title=one.kind.title, images=float(one.chosen.sum(axis=1).mean()), share=_told(one.share),
-        expected=one.expected, ratio=_maybe(one.ratio), always=tuple(own.ids(one.always)),
+        key=one.kind.key, title=one.kind.title, images=float(one.chosen.sum(axis=1).mean()), share=_part(one.share),
+        expected=one.expected, ratio=None if one.ratio is None else _told(one.ratio), always=tuple(own.ids(one.always)),
     )  # fmt: skip
 
 
 def _lookalike(own: Outputs, name: str, group: str) -> schema.Lookalike:
     one = confusions.confusion(own, name, group)
     return schema.Lookalike(
-        group=group, protocol=name, errors=one.errors, share=_maybe(one.share), chance=one.chance, rate=_maybe(one.rate)
+        group=group,
+        protocol=name,
+        errors=one.errors,
+        share=_part_or_none(one.share),
+        chance=one.chance,
+        rate=_part_or_none(one.rate),
     )
 
 
@@ -199,8 +210,8 @@ def _conditions(own: Outputs, values: dict[str, Floats]) -> tuple[tuple[schema.C
             found.append(
                 schema.Condition(
                     measure=key, title=title, protocol=name, known=int(np.isfinite(values[key]).sum()),
-                    trend=_maybe(conditions.trend(wrong, ranks[key], own.column, own.blocks)),
-                    fifths=tuple(_maybe(f) for f in conditions.binned(wrong, ranks[key], own.column, own.blocks)),
+                    trend=_part_or_none(conditions.trend(wrong, ranks[key], own.column, own.blocks)),
+                    fifths=tuple(_part_or_none(f) for f in conditions.binned(wrong, ranks[key], own.column, own.blocks)),
                     odds=one and one.value, odds_low=one and one.low, odds_high=one and one.high, odds_p=one and one.p,
                 )
             )  # fmt: skip
