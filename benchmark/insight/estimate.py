@@ -134,14 +134,14 @@ def statistic(weighed: Callable[[Floats], Floats], rows: int, blocks: tuple[int,
 
 
 def _tested(test: twoway.Estimate, p: float) -> Found:
-    low, high = test.interval()
-    known = bool(np.isfinite(low))
-    return Found(test.value, low if known else None, high if known else None, p, "trainings and groups")
+    if not test.spread:  # nothing was counted in any group, say: that is no proof of nothing
+        return Found(test.value, None, None, p, "none")
+    return Found(test.value, *test.interval(), p, "trainings and groups")
 
 
 def _percentile(value: float, resampled: Floats, groups: int) -> Found:
     kept = resampled[np.isfinite(resampled)]
-    if groups < bootstrap.MINIMUM_GROUPS or not kept.size:
+    if groups < bootstrap.MINIMUM_GROUPS or not kept.size or not np.ptp(kept):
         return Found(value, None, None, None, "none")
     low, high = np.quantile(kept, [0.025, 0.975])
     return Found(value, float(low), float(high), None, "groups")

@@ -62,3 +62,9 @@ def test_sums_by_group() -> None:
         [1, 0, 1],
         [0, 0, 2],
     ]
+
+
+@pytest.mark.parametrize("repeats", [1, 2])
+def test_where_nothing_is_counted_there_is_no_interval_of_no_width(repeats: int) -> None:
+    found = ratio(Counts(np.zeros((repeats, 20)), np.ones((repeats, 20))), (4,) * 5)
+    assert found is not None and (found.value, found.low, found.high, found.basis) == (0.0, None, None, "none")
