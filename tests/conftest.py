@@ -186,6 +186,7 @@ class Maker:
         failed: bool = False,
         target: str = "tiny",
         family: str = "other",
+        stored: np.ndarray | None = None,
         **changes: Any,
     ) -> None:
         found = self.manifest
@@ -194,7 +195,7 @@ class Maker:
         said = np.where(random.random(len(truth)) < skill, truth, random.integers(0, 24, len(truth)))
         key = f"{name}-{arm}-{target}-{fold}-{repeat}-{len(self.ledger.records())}"
         self.said[arm, fold, repeat] = (truth, said)
-        stored = (np.eye(24)[said] * 5).astype(np.float16)
+        stored = (np.eye(24)[said] * 5).astype(np.float16) if stored is None else stored.astype(np.float16)
         self.ledger.put_manifest(found)
         self.ledger.put_document("submissions", family, {"name": name, "family": family})
         self.ledger.put_document("tracks", "d", TRACK)

@@ -13,7 +13,8 @@ def span(found: Span) -> str:
     return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
 
 
-def _table(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...]) -> str:
+def table(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...]) -> str:
+    """A table in Markdown; what is in a cell is shown as it is."""
     from tabulate import tabulate
 
     return str(tabulate(rows, headers=heads, tablefmt="github", disable_numparse=True))
@@ -26,7 +27,7 @@ def domains(report: Similarity) -> str:
          span(d.spread), span(d.entropy), span(d.slope))
         for d in report.domains
     ]  # fmt: skip
-    return _table(
+    return table(
         rows, ("domain", "images", "groups (by)", "mean grey", "sd of grey", "entropy, bits", "spectral slope")
     )
 
@@ -39,14 +40,14 @@ def distances(report: Similarity) -> str:
         (titles[d.measure], d.first, d.second, span(d), number(floors[d.measure, d.first]), number(floors[d.measure, d.second]))
         for d in report.distances
     ]  # fmt: skip
-    return _table(rows, ("measure", "from", "to", "distance", "within the first", "within the second"))
+    return table(rows, ("measure", "from", "to", "distance", "within the first", "within the second"))
 
 
 def claims(report: Similarity) -> str:
     """For each measure, whether the stains are closer to each other than to natural images."""
     titles = {one.key: one.title for one in report.measures}
     rows = [(titles[c.measure], f"{c.q}, {c.g}", span(c), c.verdict) for c in report.claims]
-    return _table(rows, ("measure", "stains", "nearest natural − between stains", "closer to each other"))
+    return table(rows, ("measure", "stains", "nearest natural − between stains", "closer to each other"))
 
 
 def sentences(report: Similarity) -> list[str]:
