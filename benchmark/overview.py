@@ -41,7 +41,8 @@ def _fields(results: Results) -> Iterator[tuple[str, str, Field]]:
 
 
 def _largest(sets: Iterable[Sequence[Place]]) -> list[Place]:
-    return list(max(sets, key=len, default=()))
+    found: Iterable[list[Place]] = map(list, sets)
+    return max(found, key=len, default=[])
 
 
 def ranks(results: Results, protocol: str = TWO_STEP) -> list[dict[str, Any]]:

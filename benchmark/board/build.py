@@ -16,12 +16,13 @@ from benchmark.board.counted import TOGETHER
 from benchmark.board.detail_model import Detail, Tallies
 from benchmark.board.exports import bundle as exports
 from benchmark.board.model import Board
-from benchmark.board.pages import changes, compare, frame, index, method, status, submission
+from benchmark.board.pages import changes, compare, frame, index, insight, method, status, submission
 from benchmark.board.pictures import bundle as pictures
 from benchmark.board.reading import Reading
 from benchmark.crew import crew, slices
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, digest, disk_errors
+from benchmark.insight.kept import Kept
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo, key_of
 from benchmark.status.reading import Found
@@ -73,7 +74,7 @@ def build(
             Part(one.submission, digest([one.key, look, board.status]), partial(_own, board, one.make))
             for one in detail.pages(reading, board)
         ]
-        return write(folder, board, parts, url, step=step, workers=workers, run=run)
+        return write(folder, board, parts, url, step=step, workers=workers, run=run, reports=reading.reports)
 
 
 @contextmanager
@@ -166,6 +167,7 @@ def write(
     step: Step | None = None,
     workers: int | None = None,
     run: Found | None = None,
+    reports: Iterable[Kept] = (),
 ) -> Path:
     """Write every file of a board; the first page last, so that it never links to what is not there yet.
 
@@ -179,6 +181,7 @@ def write(
         step: told how many submissions are done and how many there are.
         workers: processes; default: as many as there are processors.
         run: shown by a page of its own, which `board.status` announces.
+        reports: each shown by a page of its own, which `board.insight` announces.
 
     Raises:
         InputError: when the folder holds something that is no board.
@@ -198,7 +201,7 @@ def write(
     def make(share: Sequence[Part]) -> list[dict[str, Any]]:
         return [_make(folder, part, before.parts.get(part.submission)) for part in share]
 
-    shared = [*_shared(board, url, run), Part("", "", frame.assets)]
+    shared = [*_shared(board, url, run, reports), Part("", "", frame.assets)]
     shares = [*([one] for one in shared), *slices(own, TOGETHER)] if len(own) > TOGETHER else [[*own, *shared]]
     if step:
         step(0, len(own))
@@ -235,11 +238,12 @@ def _make(folder: Path, part: Part, known: dict[str, Any] | None) -> dict[str, A
     return made
 
 
-def _shared(board: Board, url: str | None, run: Found | None) -> Iterator[Part]:
+def _shared(board: Board, url: str | None, run: Found | None, reports: Iterable[Kept]) -> Iterator[Part]:
     """All files that hang on the whole board, the slowest first."""
     yield Part("", "", partial(pictures.files, board))
     yield Part("", "", partial(exports.files, board, url))
     yield Part("", "", partial(index.files, board), last=True)
+    yield from (Part("", "", partial(insight.files, board, one)) for one in reports)
     for files in (changes.files, compare.files, method.files):
         yield Part("", "", partial(files, board))
     if run:

@@ -13,10 +13,24 @@ import numpy as np
 
 import benchmark
 from benchmark.board import figures, history
-from benchmark.board.model import Answer, Board, Dataset, Estimate, Gain, Rank, Result, Row, Source, TrackInfo
+from benchmark.board.model import (
+    Answer,
+    Board,
+    Dataset,
+    Estimate,
+    Gain,
+    Insight,
+    Rank,
+    Result,
+    Row,
+    Sentence,
+    Source,
+    TrackInfo,
+)
 from benchmark.board.reading import Line, Reading
 from benchmark.data.manifest import CLASSES
-from benchmark.files import yaml_text
+from benchmark.files import digest, yaml_text
+from benchmark.insight.kept import Kept
 from benchmark.overview import answers, ranks
 from benchmark.protocol import PROTOCOLS
 from benchmark.results import Arm
@@ -54,7 +68,16 @@ def board(reading: Reading) -> Board:
         rows=tuple(row(reading, line, ranked.get(_place(line))) for line in lines),
         general=tuple(_answer(one, labels) for one in answers(reading.listed)),
         changes=history.changes(reading),
+        insight=tuple(map(_insight, reading.reports)),
     )
+
+
+def _insight(one: Kept) -> Insight:
+    said = tuple(Sentence(submission=found.submission, text=found.text) for found in one.said)
+    return Insight(
+        name=one.name, kind=one.kind, title=one.title, track=one.report.track,
+        digest=digest(one.report.model_dump(mode="json")), sentences=said,
+    )  # fmt: skip
 
 
 Place = tuple[str, str, str]

@@ -23,7 +23,7 @@ from benchmark.board.detail_model import (
     Withdrawal,
 )
 from benchmark.board.figures import Figures
-from benchmark.board.model import Board, Change, Row
+from benchmark.board.model import Board, Change, Row, about
 from benchmark.board.reading import Line, Reading
 from benchmark.crew import slices
 from benchmark.data.manifest import CLASSES
@@ -60,9 +60,11 @@ def pages(reading: Reading, board: Board) -> Iterator[Page]:
     frame = [board.source.harness, *(f"{one.label} {one.digest}" for one in board.tracks), *reading.cards]
     shares = slices(list(reading.by_submission), TOGETHER)
     latest = lru_cache(maxsize=1)(lambda number: counted(reading, shares[number]))
+    reported = about(board.insight)
     for place, name in enumerate(reading.by_submission):
         own = rows[name], changes[name]
-        key = digest([harness()["code"], frame, *_decided(reading, name, *own)])
+        told = [one.model_dump_json() for one in reported.get(name, ())]
+        key = digest([harness()["code"], frame, told, *_decided(reading, name, *own)])
         yield Page(name, key, partial(_both, partial(latest, place // TOGETHER), reading, name, *own))
 
 

@@ -7,6 +7,8 @@ else. All scores and gains are parts of 1, times are seconds, energies joules, s
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field, JsonValue
@@ -166,6 +168,24 @@ class Change(Strict):
     text: str
 
 
+class Sentence(Strict):
+    """What a report says."""
+
+    submission: str = Field(description="that it is about; empty: about none alone")
+    text: str
+
+
+class Insight(Strict):
+    """A report of `karyobench insight` that the ledger keeps."""
+
+    name: str = Field(description="of its files in the folder `insight`")
+    kind: str
+    title: str
+    track: str
+    digest: str = Field(description="SHA-256 of the report")
+    sentences: tuple[Sentence, ...]
+
+
 class Source(Strict):
     """The ledger that a board was built from."""
 
@@ -188,4 +208,15 @@ class Board(Strict):
     rows: tuple[Row, ...] = Field(description="withdrawn ones left out")
     general: tuple[Answer, ...]
     changes: tuple[Change, ...] = Field(description="newest first")
+    insight: tuple[Insight, ...] = ()
     status: bool = Field(False, exclude=True, description="whether a page shows how a run is getting on; no result")
+
+
+def about(reports: Iterable[Insight]) -> dict[str, list[Insight]]:
+    """Reports by the submissions that they speak of, each with the sentences about that one."""
+    found: dict[str, list[Insight]] = defaultdict(list)
+    for report in reports:
+        for name in dict.fromkeys(one.submission for one in report.sentences if one.submission):
+            own = tuple(one for one in report.sentences if one.submission == name)
+            found[name].append(report.model_copy(update={"sentences": own}))
+    return found

@@ -14,6 +14,7 @@ from benchmark.board.model import Badge, GradeName
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import digest
 from benchmark.findings import summary
+from benchmark.insight.kept import Kept, reports
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
 from benchmark.protocol import PROTOCOLS
@@ -112,6 +113,15 @@ class Reading:
                 raise IntegrityError("card is not what its name says", file=path)
             found[path.stem] = found[str(card["name"])] = card
         return found
+
+    @cached_property
+    def reports(self) -> list[Kept]:
+        """The reports that the ledger keeps.
+
+        Raises:
+            IntegrityError: for one that does not belong there.
+        """
+        return reports(self.ledger)
 
     def card(self, record: Record) -> dict[str, Any] | None:
         """The card of the dataset that a record is of; None where the ledger keeps none."""

@@ -67,3 +67,26 @@ def similarity(
         return
     say(markdown(report))
     say(f"wrote {folder / 'similarity.json'}, .md, .svg and .png")
+
+
+@app.command()
+def keep(
+    reports: Annotated[
+        list[Path], typer.Argument(metavar="REPORT...", help="JSON files that the other commands wrote.")
+    ],
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", help="Folder of a ledger. Default: that of the workspace.")
+    ] = None,
+    workspace: Workspace = DEFAULT_WORKSPACE,
+) -> None:
+    """Put reports beside the ledger whose records they speak of, so that the board shows them.
+
+    A newer report about the same takes the place of an older one. Nothing of a dataset's pixels is in a report.
+
+    Example: karyobench insight keep karyobench-workspace/insight/*.json --ledger leaderboard/ledger
+    """
+    from benchmark.insight import kept
+    from benchmark.ledger import Ledger
+
+    for path in kept.keep(reports, Ledger(ledger or workspace / "ledger")):
+        say(f"wrote {path}")

@@ -17,7 +17,7 @@ from benchmark.data.manifest import Manifest
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
 from benchmark.protocol import MAIN, PROTOCOLS
-from benchmark.results import Arm, Place, Results, Trial
+from benchmark.results import Arm, Place, Results, Trial, full_repeats
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -133,7 +133,7 @@ def read(results: Results, trial: Trial, protocols: Sequence[str]) -> Outputs:
                 field="protocol", found=name, allowed=known or "none",
                 hint=f"Run: karyobench run {trial.submission} --track {trial.track} -p {name}",
             )  # fmt: skip
-    places = results.full_repeats(set.intersection(*(arms[name].scored for name in protocols)))
+    places = full_repeats(frozenset.intersection(*(arms[name].scored for name in protocols)))
     if not places:
         raise InputError(
             f"no fold was trained by all of {', '.join(protocols)}", file=results.ledger.path,

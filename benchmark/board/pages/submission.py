@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from benchmark.board.detail_model import Curve, Detail, RecordLine, TargetDetail
-from benchmark.board.model import Board, TrackInfo
+from benchmark.board.model import Board, TrackInfo, about
 from benchmark.board.pages import submission_tables as tables
 from benchmark.board.pages.frame import render
 from benchmark.board.plain import plain
@@ -44,7 +44,7 @@ def files(board: Board, detail: Detail) -> Iterator[tuple[str, bytes]]:
     yield f"submissions/{detail.submission}.html", render(
         "submission.html", root="../", page="", board=board, detail=detail, title=plain(detail.title), tracks=tracks,
         badges=list(badges), parameters=tables.parameters(detail.parameters),
-        data=inline({"classes": board.classes, "targets": charts}),
+        reported=about(board.insight).get(detail.submission, []), data=inline({"classes": board.classes, "targets": charts}),
     )  # fmt: skip
 
 

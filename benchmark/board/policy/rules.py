@@ -10,12 +10,14 @@ import json
 import re
 import zipfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from benchmark.board.policy.published import Published, wanting
 from benchmark.board.publishing.base import MARKERS
-from benchmark.errors import InputError
+from benchmark.errors import InputError, IntegrityError
 from benchmark.files import digest, sha256_file
+from benchmark.insight.kept import NAME, reports
 from benchmark.records import Record
 
 Level = Literal["error", "warning"]
@@ -35,6 +37,7 @@ KEPT: dict[str, str] = {
     "tracks": r"[0-9a-f]{64}\.json",
     "submissions": r"[0-9a-f]{64}\.json",
     "cards": r"[0-9a-f]{64}\.json",
+    "insight": NAME,
 }
 """Folders of a ledger and the names of their files."""
 
@@ -115,6 +118,14 @@ def documents(it: Published) -> Found:
             yield "error", _where(number, record), "its dataset's card is missing"
         if not (it.ledger.folder / "manifests" / f"{record['dataset']['manifest']}.csv").is_file():
             yield "error", _where(number, record), "its manifest is missing"
+
+
+def insight(it: Published) -> Found:
+    """Kept reports have the form of their kind and speak of what the ledger holds."""
+    try:
+        reports(it.ledger)
+    except IntegrityError as error:
+        yield "error", it.name(Path(str(error.file))), error.problem
 
 
 def predictions(it: Published) -> Found:
@@ -222,7 +233,7 @@ def fresh(it: Published) -> Found:
         yield "error", "board.json", f"was built from a ledger that ended with {str(head)[:12]}; build it again"
 
 
-_ALL = (provenance, whole, layout, documents, predictions, units, pinned, simulated, sizes, images, fresh)
+_ALL = (provenance, whole, layout, documents, insight, predictions, units, pinned, simulated, sizes, images, fresh)
 RULES: dict[str, Callable[[Published], Found]] = {rule.__name__: rule for rule in _ALL}
 
 
