@@ -7,9 +7,13 @@ from typing import Annotated
 
 import typer
 
+from benchmark.cli import insight_quality
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
 
 app = typer.Typer(help="Why transfer helps: similarity of the domains.", no_args_is_help=True)
+
+
+app.command()(insight_quality.quality)
 
 
 @app.callback()
