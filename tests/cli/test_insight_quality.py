@@ -21,13 +21,13 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = validation.simulated
     monkeypatch.setattr(validation, "simulated", lambda cells, part: fewer(whole(1, part)))
     monkeypatch.setattr(
-        validation, "drawn", lambda found, seed, n=validation.PLANTED, real=validation.drawn: real(found, seed, 12)
+        validation, "drawn", lambda found, seed, n=validation.PLANTED, real=validation.drawn: real(found, seed, 6)
     )
     monkeypatch.setattr(reports, "RESAMPLES", 50)
 
 
 def fewer(sample: validation.Sample) -> validation.Sample:
-    keep = range(0, len(sample.crops), 12)
+    keep = range(0, len(sample.crops), 18)
     crops = [sample.crops[i] for i in keep]
     return validation.Sample(crops, *(column[list(keep)] for column in sample[1:4]), None)
 

@@ -79,10 +79,12 @@ def estimate(value: float, drawn: Floats, given: bool) -> Estimate:
 
 
 def _scores(found: Tested, keep: Bools, resamples: int) -> Floats:
-    """Macro-F1 of the images at hand, then of every resample, (1 + resamples,)."""
+    """Macro-F1 of the images at hand, then of every resample, (1 + resamples,); NaN for one that holds no image."""
     counts = tally(found, keep)
     drawn = draws(counts.hits.shape[1], resamples)
-    rows = resampled(Tally(*(part[None] for part in counts)), drawn)[0]
+    held = np.flatnonzero(drawn.weights @ counts.true[0].sum(axis=1) > 0)
+    rows = np.full(len(drawn.weights), np.nan)
+    rows[held] = resampled(Tally(*(part[None] for part in counts)), drawn._replace(weights=drawn.weights[held]))[0]
     return np.concatenate([rows[:1], rows[drawn.which]])
 
 

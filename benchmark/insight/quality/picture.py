@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.board.pictures.figure import FAINT, Kind, both, caption, settings
+from benchmark.board.pictures.figure import FAINT, Kind, both, caption, save, settings
 from benchmark.insight.compare import number
 from benchmark.insight.picture import LOOKS
 from benchmark.insight.quality.flags import FLAGS
@@ -84,4 +84,4 @@ def gallery(one: Flagged) -> bytes:
                 axes.set_title(
                     f"{flag} {number(float(one.scores[flag][place]))}\n{entry.image} ({entry.label})", fontsize=6
                 )
-        return both(figure)["png"]
+        return save(figure, "png")

@@ -66,7 +66,7 @@ def _verdict(one: Effect) -> str:
     if low is None or high is None:
         said = "Cannot be said"
     elif low > 1:
-        said = "Mostly" if value >= MOST else "In a small part"
+        said = "Mostly" if value >= MOST else "In part"
     else:
         said = "Not more than others" if high < 1 else "Not shown"
     return (

