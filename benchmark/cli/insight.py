@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
+from benchmark.cli.insight_attention import attention
 
 app = typer.Typer(help="Why transfer helps: similarity of the domains.", no_args_is_help=True)
 
@@ -15,6 +16,9 @@ app = typer.Typer(help="Why transfer helps: similarity of the domains.", no_args
 @app.callback()
 def _root() -> None:
     """Why transfer helps: similarity of the domains."""
+
+
+app.command()(attention)
 
 
 @app.command()
