@@ -132,6 +132,8 @@ def trace_mask(mask: Mask) -> Axis:
         if curve.misfit(bent, body) < CLOSER * curve.misfit(points, body):
             points = bent
     points = curve.fit(points, body, half)
+    if curve.length(points) < 1.0:
+        raise InputError("found no axis", field="pixels of the largest body", found=int(areas.max()))
     if tuple(points[-1]) < tuple(points[0]):
         points = points[::-1]
     along = curve.distances(points)

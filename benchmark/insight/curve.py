@@ -46,10 +46,13 @@ def fit(line: Floats, body: Mask, half: float) -> Floats:
 
 
 def misfit(points: Floats, body: Mask) -> float:
-    """Length of a line times the root mean square distance of the body's pixels from it: least for the true axis."""
+    """Length of a line times the root mean square distance of the body's pixels from it: least for the true axis.
+
+    A line shorter than a square body of as many pixels is taken for as long: a point must not be the best line.
+    """
     from scipy.spatial import cKDTree
 
-    return length(points) * float(np.sqrt(np.mean(cKDTree(points).query(np.argwhere(body))[0] ** 2)))
+    return max(length(points), float(np.sqrt(body.sum()))) * float(np.sqrt(np.mean(cKDTree(points).query(np.argwhere(body))[0] ** 2)))
 
 
 def _through_the_middle(points: Floats, body: Mask, half: float) -> Floats:

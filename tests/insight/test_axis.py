@@ -45,6 +45,12 @@ def test_an_arc_has_its_length_bend_and_turn(radius: float, degrees: float) -> N
     assert 0.65 * degrees < axis.turn < 1.05 * degrees
 
 
+@pytest.mark.parametrize(("degrees", "width"), [(140, 4), (180, 3), (220, 6), (300, 2)])
+def test_an_arc_whose_centre_lies_outside_it_has_an_axis(degrees: float, width: float) -> None:
+    axis = trace(arc(24, degrees, width))
+    assert axis.length == pytest.approx(24 * np.radians(degrees), rel=0.05)
+
+
 def test_a_stubby_body_has_its_principal_axis() -> None:
     axis = trace(bar(14, 11, 90))
     assert axis.length == pytest.approx(14, abs=0.5) and np.ptp(axis.points[:, 0]) < 0.5
