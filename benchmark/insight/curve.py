@@ -52,7 +52,9 @@ def misfit(points: Floats, body: Mask) -> float:
     """
     from scipy.spatial import cKDTree
 
-    return max(length(points), float(np.sqrt(body.sum()))) * float(np.sqrt(np.mean(cKDTree(points).query(np.argwhere(body))[0] ** 2)))
+    return max(length(points), float(np.sqrt(body.sum()))) * float(
+        np.sqrt(np.mean(cKDTree(points).query(np.argwhere(body))[0] ** 2))
+    )
 
 
 def _through_the_middle(points: Floats, body: Mask, half: float) -> Floats:

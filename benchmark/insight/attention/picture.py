@@ -141,7 +141,9 @@ def chromosomes(outcome: Outcome, count: int = SHOWN) -> dict[Kind, bytes]:
                 _show(places[line][column], image, None if reason else large[column].astype(np.float64), reason)
         for line, label in enumerate(["chromosome", *(one.trained.place.protocol for one in first)]):
             places[line][0].set_ylabel(label, fontsize=9)
-        what = f"{report.submission} on {report.target}{' (simulated)' if report.simulated else ''}, track {report.track}"
+        what = (
+            f"{report.submission} on {report.target}{' (simulated)' if report.simulated else ''}, track {report.track}"
+        )
         caption(
             figure,
             f"{what}. {report.settings.method} of the true class (above each column), brightest where most speaks for it, each "

@@ -62,7 +62,15 @@ def checks(report: Attention) -> str:
             span(one.sanity.rank), "passed" if one.sanity.passed else "failed", f"{one.sanity.failed:,} of {one.images:,}",
             _faith(faith["deletion"]), _faith(faith["insertion"]),
         ))  # fmt: skip
-    heads = ("network", "layer, cells", "shuffled weights: correlation", "gate", "maps that fail", "deletion", "insertion")
+    heads = (
+        "network",
+        "layer, cells",
+        "shuffled weights: correlation",
+        "gate",
+        "maps that fail",
+        "deletion",
+        "insertion",
+    )
     return _table(rows, heads)
 
 

@@ -21,6 +21,7 @@ from benchmark.insight.attention.contrast import Found, Sample
 from benchmark.insight.attention.faithful import RANDOM, STEPS
 from benchmark.insight.attention.maps import Method
 from benchmark.insight.attention.numbers import MEASURES, PARTS, Chromosome, even_table, table
+from benchmark.insight.attention.sanity import SAME
 from benchmark.insight.attention.schema import (
     Arm,
     Attention,
@@ -33,7 +34,6 @@ from benchmark.insight.attention.schema import (
     Verdict,
 )
 from benchmark.insight.attention.summary import RULE, finite, span, unit
-from benchmark.insight.attention.sanity import SAME
 from benchmark.insight.attention.unit import DRAWS, SAMPLE, Looked, Looker
 from benchmark.insight.domains import Bar
 from benchmark.insight.resample import Floats
@@ -194,6 +194,7 @@ def reported(
 
 def _sample(looked: Sequence[Looked]) -> Sample:
     """Which image each row of a protocol's table is."""
+
     def filled(value: int, one: Looked) -> npt.NDArray[np.int64]:
         return np.full(len(one.rows), value)
 
