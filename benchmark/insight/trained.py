@@ -132,7 +132,7 @@ class Trained:
 
     def _classifier(self) -> nn.Module:
         names = classifier_layers(self.network)
-        parts = dict(self.network.named_modules())
+        parts: dict[str, nn.Module] = dict(self.network.named_modules())
         if not names or names[0] not in parts:
             raise self._without("it has no linear last layer")
         return parts[names[0]]
@@ -185,7 +185,7 @@ def checkpoint(workspace: Path, record: Record) -> Path:
     Raises:
         IntegrityError: when it is not in the workspace, or is not the one that was recorded.
     """
-    path = workspace / "units" / record["key"] / CHECKPOINT
+    path = workspace / "units" / str(record["key"]) / CHECKPOINT
     if not path.is_file():
         hint = "Copy its folder from the workspace in which it was trained"
         raise IntegrityError("the unit's checkpoint is not in this workspace", file=path, hint=hint)
@@ -237,7 +237,7 @@ def load(
         problem = f"the checkpoint is not of this submission's network: {str(error).splitlines()[0]}"
         raise IntegrityError(problem, file=path, field=submission.name) from error
     where = torch.device(device)
-    network = network.eval().to(device=where, memory_format=torch.channels_last)
+    network.eval().to(where).to(memory_format=torch.channels_last)
     return Trained(
         place, record, submission, track, data, network, Normaliser(model.mean, model.std, where), where
     )  # fmt: skip

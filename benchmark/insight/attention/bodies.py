@@ -18,7 +18,7 @@ from benchmark.insight.attention.numbers import PARTS, Chromosome, chromosome
 U8 = npt.NDArray[np.uint8]
 Progress = Callable[[int, int | None], None]
 
-VERSION = 1
+VERSION = 2
 """Raised whenever what is found in the same images changes."""
 
 PIECE = 128
@@ -48,13 +48,10 @@ def find(folder: Path, images: U8, progress: Progress) -> list[Chromosome | None
 
 
 def _write(path: Path, found: list[Chromosome | None], size: int) -> None:
-    blank = Chromosome(
-        *(np.zeros((size, size), dtype=bool) for _ in range(2)), np.full((size, size), -1), np.full(PARTS, np.nan)
-    )
+    empty = np.zeros((size, size), dtype=np.bool_)
+    blank = Chromosome(empty, empty, np.full((size, size), -1), np.full(PARTS, np.nan))
     there = [one or blank for one in found]
-    parts: dict[str, npt.NDArray[Any]] = {
-        name: np.stack([getattr(one, name) for one in there]) for name in Chromosome._fields
-    }
+    parts: dict[str, Any] = {name: np.stack([getattr(one, name) for one in there]) for name in Chromosome._fields}
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **parts, measured=np.array([one is not None for one in found]))
     with atomic(path, durable=False) as file:

@@ -77,12 +77,12 @@ def mean(values: Floats, sample: Sample) -> Found:
         values: of the rows, NaN where there is none, (rows,).
         sample: which row is what.
     """
-    there = np.isfinite(values)
+    there, nan = np.isfinite(values), float("nan")
     if not there.any():
-        return Found(*[float("nan")] * 4, 0, 0)
-    estimate, groups = _estimate(values[there], Sample(*(part[there] for part in sample)))
-    low, high = estimate.interval() if groups >= LEAST_GROUPS else (float("nan"), float("nan"))
-    p = estimate.p() if groups >= FEWEST else float("nan")
+        return Found(nan, nan, nan, nan, 0, 0)
+    estimate, groups = _estimate(values[there], Sample(sample.group[there], sample.repeat[there], sample.fold[there]))
+    low, high = estimate.interval() if groups >= LEAST_GROUPS else (nan, nan)
+    p = estimate.p() if groups >= FEWEST else nan
     return Found(estimate.value, low, high, p, int(there.sum()), groups)
 
 

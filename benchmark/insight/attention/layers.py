@@ -85,7 +85,7 @@ def to_grid(output: torch.Tensor, layer: Layer) -> torch.Tensor:
     if layer.layout == "nhwc":
         return output.permute(0, 3, 1, 2)
     patches = output[:, layer.prefix :]
-    return patches.transpose(1, 2).unflatten(2, (layer.side, layer.side))
+    return patches.transpose(1, 2).reshape(len(output), -1, layer.side, layer.side)
 
 
 def from_grid(grid: torch.Tensor, output: torch.Tensor, layer: Layer) -> torch.Tensor:

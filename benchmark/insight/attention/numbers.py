@@ -99,7 +99,7 @@ def even(found: Chromosome, side: int) -> Floats32:
     size = len(found.body)
     edges, pixel = np.linspace(0, size, side + 1), np.arange(size)
     weights = np.clip(np.minimum(edges[1:, None], pixel + 1) - np.maximum(edges[:-1, None], pixel), 0, None)
-    return enlarged((weights @ found.body @ weights.T)[None].astype(np.float32), size)[0]
+    return np.asarray(enlarged((weights @ found.body @ weights.T)[None].astype(np.float32), size)[0])
 
 
 def measure(found: Chromosome, marked: Floats32, flat: Floats32) -> Floats:

@@ -78,7 +78,7 @@ def _measure(axes: Any, report: Attention, key: str, title: str, even: float) ->
 
 
 def _mean(units: list[Unit], of: Any) -> Grey:
-    return np.mean([of(one) for one in units], axis=0)
+    return np.asarray(np.mean([of(one) for one in units], axis=0))
 
 
 def _cascade(axes: Any, report: Attention) -> None:

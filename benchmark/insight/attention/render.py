@@ -96,10 +96,10 @@ def sentences(report: Attention) -> list[str]:
         said.append(f"{undecided} of {len(report.contrasts)} differences are undecided.")
     if withheld:
         said.append(f"{withheld} of {len(report.contrasts)} verdicts are withheld: there are fewer than 6 groups.")
-    for name in report.gate.failed:
-        said.append(
-            f"The maps of {name} fail the check with shuffled weights: they are no evidence, and none of their numbers is compared."
-        )
+    said += [
+        f"The maps of {name} fail the check with shuffled weights: they are no evidence, and none of their numbers is compared."
+        for name in report.gate.failed
+    ]
     for name in names(report):
         own = [f for one in report.units if one.protocol == name for f in one.faithfulness if f.verdict != "holds"]
         if own and name not in report.gate.failed:

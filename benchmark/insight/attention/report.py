@@ -207,7 +207,7 @@ def _sample(looked: Sequence[Looked]) -> Sample:
 
 def _common(values: dict[str, Floats], names: Sequence[str], measure: int) -> npt.NDArray[np.bool_]:
     """Rows that have the number under every one of some protocols."""
-    return np.all([np.isfinite(values[name][:, measure]) for name in names], axis=0)
+    return np.asarray(np.all([np.isfinite(values[name][:, measure]) for name in names], axis=0))
 
 
 def _kept(values: Floats, there: npt.NDArray[np.bool_]) -> Floats:

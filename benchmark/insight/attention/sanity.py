@@ -9,6 +9,8 @@ Adebayo et al. give no threshold.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -42,8 +44,10 @@ def structural_similarity(first: Floats32, second: Floats32, size: int) -> Float
     """SSIM (Wang et al. 2004) of pairs of maps at the size of the image, each with its largest value 1, (n,)."""
     from skimage.metrics import structural_similarity as ssim
 
+    compare: Callable[..., float] = ssim
+
     def scaled(grids: Floats32) -> Floats32:
         large = enlarged(grids, size)
         return np.asarray(large / np.maximum(large.max(axis=(1, 2), keepdims=True), 1e-30), dtype=np.float32)
 
-    return np.array([ssim(a, b, data_range=1.0) for a, b in zip(scaled(first), scaled(second), strict=True)])
+    return np.array([compare(a, b, data_range=1.0) for a, b in zip(scaled(first), scaled(second), strict=True)])

@@ -152,7 +152,7 @@ class Looker:
 
     def _piece(
         self, trained: Trained, layer: Layer, rows: Ints, what: Mapping[str, Any], compute: Callable[[], dict[str, Any]]
-    ) -> dict[str, npt.NDArray[Any]]:
+    ) -> dict[str, Any]:
         pixels = hashlib.sha256(trained.images[rows].tobytes() + trained.labels[rows].tobytes()).hexdigest()
         name = digest({
             **what, "version": VERSION, "checkpoint": trained.record["checkpoint"], "layer": list(layer), "pixels": pixels,
@@ -175,7 +175,7 @@ class Looker:
         return kept
 
 
-def _read(path: Path) -> dict[str, npt.NDArray[Any]] | None:
+def _read(path: Path) -> dict[str, Any] | None:
     """A kept piece; None where there is none or it is damaged."""
     try:
         with np.load(path, allow_pickle=False) as kept:
@@ -188,4 +188,4 @@ def correlations(looked: Looked) -> Floats:
     """Rank correlation of each map with those under shuffled weights, mean over draws, (n,)."""
     from benchmark.insight.attention.sanity import rank_correlation
 
-    return np.mean([rank_correlation(looked.maps, other) for other in looked.shuffled], axis=0)
+    return np.asarray(np.mean([rank_correlation(looked.maps, other) for other in looked.shuffled], axis=0))
