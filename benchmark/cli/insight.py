@@ -10,12 +10,12 @@ import typer
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
 from benchmark.cli.insight_attention import attention
 
-app = typer.Typer(help="Why transfer helps: similarity of the domains.", no_args_is_help=True)
+app = typer.Typer(help="Why transfer helps: similarity of the domains, attention.", no_args_is_help=True)
 
 
 @app.callback()
 def _root() -> None:
-    """Why transfer helps: similarity of the domains."""
+    """Why transfer helps: similarity of the domains, attention."""
 
 
 app.command()(attention)

@@ -134,7 +134,8 @@ def test_a_second_run_computes_nothing_and_gives_the_same(world: World, undrawn:
     assert other.images == 20 and other.settings.method == "grad-cam"
 
 
-def test_a_network_whose_maps_ignore_its_weights_is_gated(world: World) -> None:
+def test_a_network_whose_maps_ignore_its_weights_is_gated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picture, "numbers", lambda report: {})
     result = world("blind")
     report = Attention.model_validate_json((world.workspace / "insight" / "attention-blind-sim-q.json").read_text())
     sanity = report.units[0].sanity

@@ -1,10 +1,10 @@
 """Whether a map shows the network or only the picture: the same map under shuffled weights (Adebayo et al., NeurIPS 2018).
 
-A map that hardly changes when all that was learned is gone says nothing of what was learned; an edge detector makes
-such maps. The rule, fixed before any map was looked at: a map *fails* when the rank correlation of its cells with those under
-shuffled weights, mean over the draws, is above 0.5, that is when a quarter or more of the ranks' variance is the
-picture's alone. The maps of a unit fail, and none of its numbers is evidence, when the 95 % interval of the mean correlation reaches 0.5.
-Adebayo et al. give no threshold.
+A map that hardly changes when all that was learned is gone says nothing of what was learned; an edge detector makes such
+maps. The rule: a map *fails* when the rank correlation of its cells with those under shuffled weights, mean over the draws,
+is above 0.5, that is when a quarter or more of the ranks' variance is the picture's alone. The maps of a unit fail, and none
+of its numbers is evidence, when the 95 % interval of the mean correlation reaches 0.5. Adebayo et al. give no threshold; the
+first networks looked at lay at 0.0, far from this one.
 """
 
 from __future__ import annotations
