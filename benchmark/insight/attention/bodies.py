@@ -18,7 +18,7 @@ from benchmark.insight.attention.numbers import PARTS, Chromosome, chromosome
 U8 = npt.NDArray[np.uint8]
 Progress = Callable[[int, int | None], None]
 
-VERSION = 2
+VERSION = 3
 """Raised whenever what is found in the same images changes."""
 
 PIECE = 128
