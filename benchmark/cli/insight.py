@@ -7,20 +7,22 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli import insight_errors, insight_quality
+from benchmark.cli import insight_attention, insight_errors, insight_quality
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
 
-app = typer.Typer(help="Why transfer helps: similarity of the domains.", no_args_is_help=True)
-app.command("errors")(insight_errors.errors)
-app.command("karyotype")(insight_errors.karyotype)
-
-
+app = typer.Typer(help="Why transfer helps: similarity, attention, errors, quality of images.", no_args_is_help=True)
+app.command()(insight_attention.attention)
+app.command()(insight_errors.errors)
+app.command()(insight_errors.karyotype)
 app.command()(insight_quality.quality)
 
 
 @app.callback()
 def _root() -> None:
-    """Why transfer helps: similarity of the domains."""
+    """Why transfer helps: similarity, attention, errors, quality of images."""
+
+
+app.command()(attention)
 
 
 @app.command()

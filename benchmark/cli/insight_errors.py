@@ -58,7 +58,7 @@ def karyotype(
 ) -> None:
     """Read each cell as a whole (two of each autosome, XX or XY) beside each image for itself: what does it gain?
 
-    From the stored predictions. Writes karyotype.json, .md, .svg and .png; see docs/insight.md.
+    From the stored predictions. Writes karyotype.json, .md, .svg and .png; see docs/errors.md.
 
     Example: karyobench insight karyotype tf-efficientnet-lite0 --track pocket -w leaderboard
     """
@@ -99,7 +99,7 @@ def errors(
     """Which chromosomes are missed, by which protocol, with what they are confused, and is the label right?
 
     From the stored predictions over the folds that all protocols have, and the dataset's images. Writes errors.json, .md, .svg and .png,
-    and errors-gallery.html, which holds images of the dataset and stays in the workspace; see docs/insight.md.
+    and errors-gallery.html, which holds images of the dataset and stays in the workspace; see docs/errors.md.
 
     Examples: karyobench insight errors tf-efficientnet-lite0 --track pocket
               karyobench insight errors tf-efficientnet-lite0 --target cir-g -p imagenet -p two-step

@@ -25,7 +25,7 @@ def quality(
 ) -> None:
     """Flag blurred, faded, cut, touching, mis-scaled and bent images, and score the ledger with and without them.
 
-    Writes quality.json, quality.md, quality.svg and quality.png, and galleries of real images in WORKSPACE/insight only; see docs/insight.md.
+    Writes quality.json, quality.md, quality.svg and quality.png, and galleries of real images in WORKSPACE/insight only; see docs/quality.md.
 
     Examples: karyobench insight quality
               karyobench insight quality sim-q sim-g --track smoke

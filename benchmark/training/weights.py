@@ -110,15 +110,18 @@ def _fit(state: State, model: nn.Module, path: Path) -> State:
         raise InputError(f"timm cannot fit these weights to the model: {_line(error)}", file=path) from error
 
 
-def _classifier_keys(model: nn.Module) -> set[str]:
-    """Names of the tensors of the last layer: what timm says, else the last linear layer."""
+def classifier_layers(model: nn.Module) -> list[str]:
+    """Names of the last layers: what timm says, else the last linear layer; empty where there is none."""
     declared = getattr(model, "pretrained_cfg", None) or {}
-    layers: Iterable[str] = ()
     if isinstance(declared, dict) and declared.get("classifier"):
-        layers = [declared["classifier"]] if isinstance(declared["classifier"], str) else declared["classifier"]
-    else:
-        layers = [name for name, part in model.named_modules() if isinstance(part, nn.Linear)][-1:]
-    return {f"{layer}.{part}" for layer in layers for part in ("weight", "bias")}
+        layers: str | Iterable[str] = declared["classifier"]
+        return [layers] if isinstance(layers, str) else list(layers)
+    return [name for name, part in model.named_modules() if isinstance(part, nn.Linear)][-1:]
+
+
+def _classifier_keys(model: nn.Module) -> set[str]:
+    """Names of the tensors of the last layers."""
+    return {f"{layer}.{part}" for layer in classifier_layers(model) for part in ("weight", "bias")}
 
 
 def efficientnet_lite(state: State, model: nn.Module, path: Path) -> State:
