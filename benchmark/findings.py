@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmark.arm import Arm
 from benchmark.data.manifest import CLASSES
 from benchmark.errors import InputError
 from benchmark.protocol import BASELINE, LONG, PROTOCOLS, TWO_STEP
-from benchmark.results import Arm, Pair, Results, Trial
+from benchmark.results import Pair, Results, Trial
 from benchmark.stats import secondary, verdict
 from benchmark.stats.bootstrap import Interval, gain_interval
 from benchmark.stats.design import Design, Variances

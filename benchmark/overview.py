@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmark.arm import Arm, Place
 from benchmark.errors import InputError
 from benchmark.protocol import BASELINE, PROTOCOLS, TWO_STEP
-from benchmark.results import Arm, Pair, Place, Results, Trial
+from benchmark.results import Pair, Results, Trial
 from benchmark.stats import general, pigeonhole
 from benchmark.stats.design import Design
 from benchmark.stats.pseudo import macro

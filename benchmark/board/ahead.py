@@ -16,12 +16,13 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmark import findings
+from benchmark.arm import Arm
 from benchmark.board import figures
 from benchmark.crew import crew, slices
 from benchmark.ledger import Ledger
 from benchmark.memo import Gathered, key_of
 from benchmark.records import Record
-from benchmark.results import Arm, Classes, Pair, Results
+from benchmark.results import Classes, Pair, Results
 from benchmark.stats import bootstrap
 from benchmark.stats.pigeonhole import Draws
 from benchmark.stats.pseudo import Tally

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 import benchmark
+from benchmark.arm import Arm
 from benchmark.board import figures, history
 from benchmark.board.model import (
     Answer,
@@ -33,7 +34,6 @@ from benchmark.files import digest, yaml_text
 from benchmark.insight.kept import Kept
 from benchmark.overview import answers, ranks
 from benchmark.protocol import PROTOCOLS
-from benchmark.results import Arm
 
 
 def board(reading: Reading) -> Board:

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
+from benchmark.arm import Arm
 from benchmark.board import figures
 from benchmark.board.figures import Figures
 from benchmark.board.reading import Reading
-from benchmark.results import Arm, Trial
+from benchmark.results import Trial
 
 TOGETHER = 50
 """Submissions whose figures are counted together, when the first of them is asked for."""

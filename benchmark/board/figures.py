@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.arm import Arm, Place
 from benchmark.data.manifest import CLASSES
-from benchmark.results import Arm, Place, Results
+from benchmark.results import Results
 from benchmark.stats.pseudo import Tally, f1, tally
 
 MOST_MISTAKES = 3

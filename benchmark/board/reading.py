@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from benchmark import grading, plausibility
+from benchmark.arm import Arm
 from benchmark.board import ahead
 from benchmark.board.model import Badge, GradeName
 from benchmark.errors import InputError, IntegrityError
@@ -19,7 +20,7 @@ from benchmark.ledger import Ledger
 from benchmark.memo import Memo
 from benchmark.protocol import PROTOCOLS
 from benchmark.records import Record
-from benchmark.results import Arm, Results, Trial
+from benchmark.results import Results, Trial
 from benchmark.withdrawal import withdrawn
 
 

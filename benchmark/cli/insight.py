@@ -22,9 +22,6 @@ def _root() -> None:
     """Why transfer helps: similarity, attention, errors, quality of images."""
 
 
-app.command()(attention)
-
-
 @app.command()
 def similarity(
     datasets: Annotated[

@@ -10,6 +10,7 @@ import typer
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
 
 if TYPE_CHECKING:
+    from benchmark.insight.attention.beside import Beside
     from benchmark.memo import Memo
     from benchmark.results import Results
     from benchmark.results import Trial as Which
@@ -46,6 +47,15 @@ def _write(folder: Path, name: str, data: Any, text: str, drawn: dict[Any, bytes
         with atomic(folder / f"{name}.{kind}") as file:
             file.write(content)
     write_json(folder / f"{name}.json", data)
+
+
+def _maps(workspace: Path, track: str, submissions: list[str], seed: int) -> Beside:
+    """Maps of the networks of shipped submissions."""
+    from benchmark import track as tracks
+    from benchmark.insight.attention.beside import Beside
+    from benchmark.submission import load
+
+    return Beside(workspace, tracks.load(track), {name: load(name) for name in submissions}, seed)
 
 
 def karyotype(
@@ -92,6 +102,13 @@ def errors(
     ] = None,
     output: Output = None,
     gallery: Annotated[bool, typer.Option(help="Also a page with images, in WORKSPACE/insight only.")] = True,
+    maps: Annotated[
+        bool,
+        typer.Option(
+            "--maps/--no-maps",
+            help="In the gallery, also where the networks look, of those trained here. The submission's code runs unsealed.",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of all chance.")] = 0,
     workspace: Workspace = DEFAULT_WORKSPACE,
     json: Json = False,
@@ -123,7 +140,7 @@ def errors(
     shown = workspace / "insight" / "errors-gallery.html"
     if gallery:
         with atomic(shown) as file:
-            file.write(page(seen).encode())
+            file.write(page(seen, _maps(workspace, track, submissions, seed) if maps else None).encode())
     if json:
         emit(data)
         return

@@ -235,6 +235,11 @@ def keep(paths: Sequence[Path], ledger: Ledger) -> list[Path]:
     return written
 
 
+def files(ledger: Ledger) -> list[Path]:
+    """Paths of all reports, below the ledger's folder."""
+    return [Path(FOLDER) / path.name for path in sorted((ledger.folder / FOLDER).glob("*.json"))]
+
+
 def reports(ledger: Ledger) -> list[Kept]:
     """All reports that a ledger keeps, by kind and name.
 

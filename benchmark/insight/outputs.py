@@ -13,11 +13,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.arm import Arm, Place, full_repeats
 from benchmark.data.manifest import Manifest
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
 from benchmark.protocol import MAIN, PROTOCOLS
-from benchmark.results import Arm, Place, Results, Trial, full_repeats
+from benchmark.results import Results, Trial
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

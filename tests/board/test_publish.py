@@ -9,8 +9,11 @@ import pytest
 from benchmark.board.publish import Job, board_job, frozen, head, results_job
 from benchmark.board.publishing import place
 from benchmark.errors import InputError, IntegrityError
+from benchmark.insight import kept, outputs
+from benchmark.insight.karyotype.compare import compare
 from benchmark.ledger import Ledger
 from benchmark.merge import merge
+from benchmark.results import Results
 from tests.board import ledgers
 
 
@@ -44,6 +47,21 @@ def test_a_longer_ledger_goes_on_and_sends_only_what_is_new(ledger: Ledger, tmp_
     }  # fmt: skip
     assert (tmp_path / "there" / "README.md").read_text() == "our own words"
     assert push(ledger, tmp_path / "there").plan.changes == ()
+
+
+def test_reports_are_published_with_the_records_that_they_speak_of(ledger: Ledger, tmp_path: Path) -> None:
+    results = Results(ledger)
+    [trial] = results.trials
+    report = compare(results, trial.track, outputs.trials(results, [trial.submission], trial.track), resamples=9)
+    path = tmp_path / "karyotype.json"
+    path.write_text(report.model_dump_json())
+    [stored] = kept.keep([path], ledger)
+    job = push(ledger, tmp_path / "there")
+    assert f"ledger/insight/{stored.name}" in job.plan.of("added")
+    assert (tmp_path / "there" / "ledger" / "insight" / stored.name).read_bytes() == stored.read_bytes()
+    stored.write_text("{}")
+    with pytest.raises(IntegrityError, match="rule insight"):
+        push(ledger, tmp_path / "there")
 
 
 def test_a_shorter_or_other_ledger_is_refused_and_the_record_named(ledger: Ledger, tmp_path: Path) -> None:

@@ -17,10 +17,10 @@ from benchmark.data.store import Prepared, Store
 from benchmark.errors import InputError
 from benchmark.insight import outputs
 from benchmark.insight.errors import conditions, confusions, labels, planted, schema, sets
-from benchmark.insight.errors.measured import MEASURES, measured
 from benchmark.insight.estimate import Floats, Found
 from benchmark.insight.features import Features, backbone
 from benchmark.insight.outputs import Outputs
+from benchmark.insight.quality.kept import measure_dataset
 from benchmark.protocol import BASELINE, TWO_STEP
 from benchmark.results import Results
 from benchmark.results import Trial as Which
@@ -31,6 +31,10 @@ from benchmark.track import Track
 
 Progress = Callable[[int, int | None], None]
 Bar = Callable[..., AbstractContextManager[Progress]]
+
+
+MEASURES = {"length": "length", "bend": "bend", "contrast": "contrast", "sharpness": "sharpness"}
+"""Measures of `benchmark.insight.quality` that errors are held against, and their names for people."""
 
 
 class Seen(NamedTuple):
@@ -113,8 +117,8 @@ def _trial(
     members = [sets.members(own, kind) for kind in sets.kinds(names)]
     suspected, known = _labels(own, features, workspace, seed, bar)
     with bar(f"measuring {own.trial.target}") as progress:
-        values = measured(data.images, workspace / "insight" / "measured", progress)
-    said, unfitted = _conditions(own, {key: one[own.positions] for key, one in values.items()})
+        values = measure_dataset(workspace, own.trial.target, progress).columns
+    said, unfitted = _conditions(own, {key: values[key][own.positions] for key in MEASURES})
     counted = [(name, conditions.by_cell(own.wrong[name], own.truth, own.cells, seed)) for name in names]
     apart = sets.discordance(own, seed)
     trial = schema.Trial(

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from benchmark import provenance
+from benchmark.arm import Arm
 from benchmark.data import card as cards
 from benchmark.data.manifest import CLASSES, Manifest
 from benchmark.data.store import Store
@@ -24,7 +25,7 @@ from benchmark.insight.quality.wording import answer, sentence
 from benchmark.insight.resample import LEAST_GROUPS, Floats, Ints
 from benchmark.insight.similarity import versions
 from benchmark.ledger import Ledger
-from benchmark.results import Arm, Results, Trial
+from benchmark.results import Results, Trial
 from benchmark.track import Track
 
 RESAMPLES = 1000
@@ -95,7 +96,7 @@ def described(found: Flagged) -> schema.Dataset:
 
 def tested(results: Results, arm: Arm, manifest: Manifest, flags: Bools) -> tuple[effect.Tested, str, list[int]] | None:
     """The test images of an arm over its full repeats, what is to be resampled, and the folds; None without any."""
-    places = results.full_repeats(arm.scored)
+    places = arm.full
     if not places:
         return None
     repeats, folds = (sorted({place[i] for place in places}) for i in (0, 1))
