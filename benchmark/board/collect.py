@@ -68,11 +68,12 @@ def board(reading: Reading) -> Board:
         rows=tuple(row(reading, line, ranked.get(_place(line))) for line in lines),
         general=tuple(_answer(one, labels) for one in answers(reading.listed)),
         changes=history.changes(reading),
-        insight=tuple(map(_insight, reading.reports)),
+        insight=tuple(map(insight, reading.reports)),
     )
 
 
-def _insight(one: Kept) -> Insight:
+def insight(one: Kept) -> Insight:
+    """What the board says of a kept report."""
     said = tuple(Sentence(submission=found.submission, text=found.text) for found in one.said)
     return Insight(
         name=one.name, kind=one.kind, title=one.title, track=one.report.track,

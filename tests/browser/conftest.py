@@ -17,9 +17,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from benchmark.board import build
+from benchmark.board import build, collect
 from benchmark.board import model as m
 from benchmark.board.pages import frame, index
+from benchmark.insight import outputs
+from benchmark.insight.karyotype.compare import compare
+from benchmark.insight.kept import Kept
+from benchmark.ledger import Ledger
+from benchmark.results import Results
 from tests.board import made, states
 
 CHROMIUM = os.environ.get("KARYOBENCH_CHROMIUM", "/usr/bin/chromium")
@@ -106,12 +111,21 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+def _report() -> Kept:
+    """Of the published ledger's real predictions, whose submission a made-up board has, too."""
+    results = Results(Ledger(Path(__file__).parents[2] / "leaderboard" / "ledger"), "pocket", ["tf-efficientnet-lite0"])
+    trials = outputs.trials(results, ["tf-efficientnet-lite0"], "pocket")
+    return Kept("karyotype", compare(results, "pocket", trials, resamples=9))
+
+
 def _write(folder: Path, board: m.Board, whole: bool) -> None:
     if not whole:
         for path, content in (*frame.assets(), *index.files(board)):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
         return
+    report = _report()
+    board = board.model_copy(update={"status": True, "insight": (collect.insight(report),)})
     names = list(dict.fromkeys(row.submission for row in board.rows))[:12]
     parts = [
         build.made(board, made.detail(board, name, withdrawn=name == "net-00003"), [made.tallies(name, 0.9 - 0.02 * k)])
@@ -119,7 +133,7 @@ def _write(folder: Path, board: m.Board, whole: bool) -> None:
     ]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(build.pictures, "files", made.blank)
-        build.write(folder, board.model_copy(update={"status": True}), parts, run=states.found())
+        build.write(folder, board, parts, run=states.found(), reports=[report])
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,7 @@ PAGES = (
     "compare.html",
     "changes.html",
     "status.html",
+    "insight/karyotype-pocket-072f4f60.html",
 )
 HACKED = "window.hacked"
 

@@ -1,6 +1,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,13 @@ from benchmark.campaign import Campaign
 from benchmark.cli.insight import app
 from benchmark.errors import InputError
 from benchmark.files import yaml_text
+from benchmark.insight import outputs
 from benchmark.insight.attention import picture
+from benchmark.insight.attention.beside import Beside
+from benchmark.insight.attention.report import mean_over_images
 from benchmark.insight.attention.schema import Attention
+from benchmark.ledger import Ledger
+from benchmark.results import Results
 from benchmark.submission import load
 from benchmark.track import Track
 
@@ -191,3 +197,27 @@ def test_protocols_are_paired_over_images(world: World, undrawn: None) -> None:
     assert [one.protocol for one in report.units] == ["scratch", "imagenet"] and report.absent == ("two-step",)
     assert {(c.first, c.second) for c in report.contrasts} == {("imagenet", "scratch")}
     assert all(c.value == 0 and c.verdict == "withheld" for c in report.contrasts), "two groups are too few"
+
+
+def test_folds_need_not_have_as_many_images() -> None:
+    """Three folds of a real data set have 524, 448 and 560 images, and the report fell over them."""
+    tables = [np.array([[1.0, np.nan], [2.0, 4.0], [3.0, 6.0]]), np.array([[6.0, 2.0]])]
+    assert mean_over_images(tables).tolist() == [3.0, 4.0]
+
+
+def test_a_gallery_is_given_maps_of_what_was_trained_here_and_changes_with_its_weights(world: World) -> None:
+    track = tracks.load(str(world.track))
+    results = Results(Ledger(world.workspace / "ledger"), track.name)
+    submissions = {name: load(world.folder / name) for name in ("seeing", "blind")}
+    maps = Beside(world.workspace, track, submissions, 0)
+    shown = {}
+    for trial in outputs.trials(results, ["seeing", "blind"], track.name):
+        seen: Any = SimpleNamespace(own=outputs.read(results, trial, ["scratch"]))
+        found = [maps(seen, "scratch", image) for image in range(12)]
+        shown[trial.submission] = [one for one in found if one is not None]
+        assert maps(seen, "two-step", 0) is None, "it was not trained here"
+        assert Beside(world.workspace, track, {}, 0)(seen, "scratch", 0) is None
+    assert shown["blind"] == [], "its maps do not hang on its weights"
+    assert len(shown["seeing"]) >= 8
+    for one in shown["seeing"]:
+        assert one.shape == (32, 32) and one.max() == 1.0 and one.min() >= 0.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -164,9 +164,9 @@ def reported(
     for name in names:
         own = [one for one in looked if one.trained.place.protocol == name]
         values[name] = np.concatenate([table(bodies[one.trained.place.fold], one.maps, size) for one in own])
-        shuffled[name] = np.nanmean(
-            [table(bodies[one.trained.place.fold], draw, size) for one in own for draw in one.shuffled], axis=(0, 1)
-        )  # fmt: skip
+        shuffled[name] = mean_over_images(
+            table(bodies[one.trained.place.fold], draw, size) for one in own for draw in one.shuffled
+        )
     first = [one for one in looked if one.trained.place.protocol == names[0]]
     rows = _sample(first)
     flat = even_table([one for fold in asked.folds for one in bodies[fold]], max(sides))
@@ -190,6 +190,11 @@ def reported(
         ),
         versions=versions(), harness={key: str(value) for key, value in provenance.harness().items()},
     )  # fmt: skip
+
+
+def mean_over_images(tables: Iterable[Floats]) -> Floats:
+    """Mean of each number over the images of all tables, (images, numbers) each, which folds make of different length."""
+    return np.asarray(np.nanmean(np.concatenate(list(tables)), axis=0))
 
 
 def _sample(looked: Sequence[Looked]) -> Sample:
