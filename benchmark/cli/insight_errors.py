@@ -139,8 +139,11 @@ def errors(
     _write(folder, "errors", data, text, picture(report))
     shown = workspace / "insight" / "errors-gallery.html"
     if gallery:
+        looks = _maps(workspace, track, submissions, seed) if maps else None
+        with bar("gallery") as progress:
+            html = page(seen, looks, progress)
         with atomic(shown) as file:
-            file.write(page(seen, _maps(workspace, track, submissions, seed) if maps else None).encode())
+            file.write(html.encode())
     if json:
         emit(data)
         return

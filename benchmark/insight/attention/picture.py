@@ -102,7 +102,7 @@ def _curves(axes: Any, report: Attention) -> None:
             for style, field in (("-", "curve"), (":", "random")):
                 curve = _mean(own, lambda one, n=number, f=field: getattr(one.faithfulness[n], f))
                 places = np.linspace(0, 1, len(curve))
-                axes.plot(places, curve, mark if style == "-" else "", linestyle=style, color=colour, markersize=3, linewidth=1.2)  # fmt: skip
+                axes.plot(places, curve, marker=mark if style == "-" else "", linestyle=style, color=colour, markersize=3, linewidth=1.2)  # fmt: skip
     axes.set_xlabel("part of the chromosome")
     axes.set_ylabel("probability of the class")
     axes.set_ylim(-0.02, 1.02)

@@ -22,6 +22,7 @@ from benchmark.stats.metrics import softmax
 SHOWN, NEAREST = 12, 5
 """Images of a kind, and neighbours of each."""
 
+Progress = Callable[[int, int | None], None]
 Maps = Callable[[Seen, str, int], npt.NDArray[np.floating] | None]
 """From a trial, a protocol and an image of it to where that protocol's network looked, 0 to 1, (size, size)."""
 
@@ -30,6 +31,7 @@ STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 1.5rem auto; max-width: 76rem; padding: 0 1rem; }
 .warning { border: 2px solid #d55e00; padding: .5rem .8rem; }
 .card { display: flex; flex-wrap: wrap; gap: .9rem; border-top: 1px solid var(--line); padding: .7rem 0; align-items: flex-start; }
+.near { display: flex; gap: .9rem; }
 figure { margin: 0; text-align: center; font-size: .8rem; }
 img { image-rendering: pixelated; background: #000; display: block; }
 .right { color: #009e73; } .wrong { color: #d55e00; } table { border-collapse: collapse; } td { padding: 0 .6rem .1rem 0; }
@@ -76,20 +78,27 @@ def sections(seen: Seen) -> list[tuple[str, Ints]]:
     return found
 
 
-def page(trials: list[Seen], maps: Maps | None = None) -> str:
+def page(trials: list[Seen], maps: Maps | None = None, progress: Progress | None = None) -> str:
     """The page.
 
     Args:
         trials: of a report.
         maps: gives attention, where it is known.
+        progress: told images done and in all.
     """
-    parts = []
+    parts, done = [], 0
+    total = sum(len(images) for seen in trials for _, images in sections(seen))
     for seen in trials:
         own = seen.own.trial
         parts.append(f"<h1>{escape(own.submission)} → {escape(own.target)}</h1>")
         for heading, images in sections(seen):
-            cards = "".join(_card(seen, int(one), maps) for one in images) or "<p>None.</p>"
-            parts.append(f"<h2>{escape(heading)}</h2>{cards}")
+            cards = []
+            for one in images:
+                cards.append(_card(seen, int(one), maps))
+                done += 1
+                if progress:
+                    progress(done, total)
+            parts.append(f"<h2>{escape(heading)}</h2>{''.join(cards) or '<p>None.</p>'}")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>Missed chromosomes</title><style>{STYLE}</style><body>"
@@ -119,7 +128,7 @@ def _card(seen: Seen, image: int, maps: Maps | None) -> str:
         )
         for one in neighbours(seen, image)
     )
-    return f'<div class="card">{"".join(shown)}{text}{near}</div>'
+    return f'<div class="card">{"".join(shown)}{text}<div class="near">{near}</div></div>'
 
 
 def _says(seen: Seen, name: str, image: int) -> str:

@@ -59,7 +59,10 @@ def test_maps_are_laid_over_the_image_where_they_are_known(maker: Any, tmp_path:
         asked.append((name, image))
         return np.full((16, 16), 0.5) if name == "two-step" else None
 
-    page = gallery.page([found], maps)
+    told: list[tuple[int, int | None]] = []
+    page = gallery.page([found], maps, lambda *one: told.append(one))
+    cards = page.count('class="card"')
+    assert told == [(number, cards) for number in range(1, cards + 1)]
     assert "where two-step looks" in page and "where imagenet looks" not in page
     assert {name for name, _ in asked} == set(ALL)
     assert "where two-step looks" not in gallery.page([found])
