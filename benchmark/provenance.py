@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 from importlib import metadata
-from typing import Any
 
 import benchmark
 from benchmark.resources import PACKAGE
@@ -26,7 +25,7 @@ def packages() -> dict[str, str]:
 
 
 @functools.cache
-def harness() -> dict[str, Any]:
+def harness() -> dict[str, str]:
     """Version of this package, and a hash over its Python files (16 hex digits): its revision."""
     total = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):

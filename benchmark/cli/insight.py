@@ -9,6 +9,7 @@ import typer
 
 from benchmark.cli import insight_attention, insight_errors, insight_quality
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
+from benchmark.cli.insight_report import write
 
 app = typer.Typer(help="Why transfer helps: similarity, attention, errors, quality of images.", no_args_is_help=True)
 app.command()(insight_attention.attention)
@@ -50,7 +51,6 @@ def similarity(
     """
     from benchmark import track as tracks
     from benchmark.allocator import keep_memory
-    from benchmark.files import atomic, write_json
     from benchmark.insight.picture import picture
     from benchmark.insight.render import markdown
     from benchmark.insight.similarity import compare
@@ -60,10 +60,7 @@ def similarity(
     folder = output or workspace / "insight"
     data = report.model_dump(mode="json")
     drawn = picture(report, points)
-    for kind, content in (("md", markdown(report).encode()), ("svg", drawn["svg"]), ("png", drawn["png"])):
-        with atomic(folder / f"similarity.{kind}") as file:
-            file.write(content)
-    write_json(folder / "similarity.json", data)
+    write(folder, "similarity", data, markdown(report), drawn)
     if json:
         emit(data)
         return

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
+from benchmark.cli.insight_report import write
 
 
 def attention(
@@ -41,14 +42,15 @@ def attention(
     from benchmark import track as tracks
     from benchmark.allocator import keep_memory
     from benchmark.errors import InputError
-    from benchmark.files import atomic, write_json
     from benchmark.insight.attention import picture
     from benchmark.insight.attention.maps import METHODS
     from benchmark.insight.attention.render import markdown
     from benchmark.insight.attention.report import Asked, look
+    from benchmark.insight.extra import require
     from benchmark.submission import load
     from benchmark.training.environment import pick_device
 
+    require("captum", "skimage")
     chosen = next((one for one in METHODS if one == method), None)
     if chosen is None:
         raise InputError("no such method", field="method", found=method, allowed=METHODS)
@@ -62,13 +64,7 @@ def attention(
     name = f"attention-{asked.submission.name}-{target}"
     data = outcome.report.model_dump(mode="json")
     text = markdown(outcome.report)
-    files: dict[str, bytes] = {f"{name}.md": text.encode()}
-    files |= {f"{name}.{kind}": content for kind, content in picture.numbers(outcome.report).items()}
-    files |= {f"{name}-maps.{kind}": content for kind, content in picture.chromosomes(outcome).items()}
-    for file_name, content in files.items():
-        with atomic(folder / file_name) as file:
-            file.write(content)
-    write_json(folder / f"{name}.json", data)
+    write(folder, name, data, text, picture.numbers(outcome.report), picture.chromosomes(outcome))
     if json:
         emit(data)
         return

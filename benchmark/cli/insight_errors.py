@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
+from benchmark.cli.insight_report import write
 
 if TYPE_CHECKING:
     from benchmark.insight.attention.beside import Beside
@@ -38,15 +39,6 @@ def _open(
     keep_memory()
     results = Results(Ledger(workspace / "ledger"), tracks.load(track).name, memo=memo)
     return results, outputs.trials(results, submissions, track, target)
-
-
-def _write(folder: Path, name: str, data: Any, text: str, drawn: dict[Any, bytes]) -> None:
-    from benchmark.files import atomic, write_json
-
-    for kind, content in (("md", text.encode()), *drawn.items()):
-        with atomic(folder / f"{name}.{kind}") as file:
-            file.write(content)
-    write_json(folder / f"{name}.json", data)
 
 
 def _maps(workspace: Path, track: str, submissions: list[str], seed: int) -> Beside:
@@ -82,7 +74,7 @@ def karyotype(
         results, trials = _open(workspace, memo, submissions, track, target)
         report = compare(results, track, trials, progress)
     folder, data, text = output or workspace / "insight", report.model_dump(mode="json"), markdown(report)
-    _write(folder, "karyotype", data, text, picture(report))
+    write(folder, "karyotype", data, text, picture(report))
     if json:
         emit(data)
         return
@@ -128,15 +120,17 @@ def errors(
     from benchmark.insight.errors.picture import picture
     from benchmark.insight.errors.render import markdown
     from benchmark.insight.errors.report import examine
+    from benchmark.insight.extra import require
     from benchmark.memo import Memo
 
+    require("skimage", "statsmodels", *(["captum"] if gallery and maps else []))
     chosen = list(dict.fromkeys(protocol or ()))
     for name in chosen:
         protocols.get(name)
     results, trials = _open(workspace, Memo(), submissions, track, target)
     report, seen = examine(workspace, results, tracks.load(track), trials, chosen, seed, bar)
     folder, data, text = output or workspace / "insight", report.model_dump(mode="json"), markdown(report)
-    _write(folder, "errors", data, text, picture(report))
+    write(folder, "errors", data, text, picture(report))
     shown = workspace / "insight" / "errors-gallery.html"
     if gallery:
         looks = _maps(workspace, track, submissions, seed) if maps else None

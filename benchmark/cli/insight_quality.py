@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
+from benchmark.cli.insight_report import write
 
 
 def quality(
@@ -32,22 +33,21 @@ def quality(
     """
     from benchmark import track as tracks
     from benchmark.allocator import keep_memory
-    from benchmark.files import atomic, write_json
+    from benchmark.files import atomic
+    from benchmark.insight.extra import require
     from benchmark.insight.quality.picture import gallery, picture
     from benchmark.insight.quality.render import markdown
     from benchmark.insight.quality.report import assess
 
+    require("skimage")
     keep_memory()
     report, found = assess(workspace, tracks.load(track), datasets or (), seed, bar)
     folder, text, drawn = output or workspace / "insight", markdown(report), picture(report)
-    for kind, content in (("md", text.encode()), ("svg", drawn["svg"]), ("png", drawn["png"])):
-        with atomic(folder / f"quality.{kind}") as file:
-            file.write(content)
+    data = report.model_dump(mode="json")
+    write(folder, "quality", data, text, drawn)
     for one in found:
         with atomic(workspace / "insight" / f"quality-{one.measured.dataset.card.name}.png") as file:
             file.write(gallery(one))
-    data = report.model_dump(mode="json")
-    write_json(folder / "quality.json", data)
     if json:
         emit(data)
         return

@@ -164,7 +164,7 @@ def _skeleton(body: Mask) -> tuple[Floats, Mask]:
 
     soft = ndimage.zoom(np.pad(body, _PAD).astype(float), FINE, order=1, grid_mode=True, mode="grid-constant")
     fine = ndimage.binary_fill_holes(soft >= 0.5)
-    thin = skeletonize(fine)  # type: ignore[no-untyped-call]
+    thin = skeletonize(fine)  # type: ignore[no-untyped-call]  # scikit-image says no types for it
     return np.asarray(ndimage.distance_transform_edt(fine)), np.asarray(thin, dtype=np.bool_)
 
 

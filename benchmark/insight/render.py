@@ -13,7 +13,7 @@ def span(found: Span) -> str:
     return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
 
 
-def table(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...]) -> str:
+def table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> str:
     """A table in Markdown; what is in a cell is shown as it is."""
     from tabulate import tabulate
 

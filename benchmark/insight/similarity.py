@@ -217,7 +217,7 @@ def measured(
             features=features[0].shape[1], components=projection.points[0].shape[1], explained=projection.explained,
         ),
         settings=Settings(seed=seed, resamples=resamples, level=LEVEL, halves=HALVES),
-        versions=versions(), harness={key: str(value) for key, value in provenance.harness().items()},
+        versions=versions(), harness=provenance.harness(),
     )  # fmt: skip
     return Outcome(report, [points[:, :2] for points in projection.points])
 

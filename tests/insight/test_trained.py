@@ -75,21 +75,29 @@ def test_the_images_are_those_of_the_test_part(finished: tuple[Path, Track, Subm
 def test_features_are_what_the_last_layer_is_given(finished: tuple[Path, Track, Submission]) -> None:
     found = of(finished)
     features = found.features()
-    layer = found.network[2]  # type: ignore[index]
+    layer = found.network.get_submodule("2")
     assert features.shape == (len(found.images), 3 * 16 * 16)
     with torch.no_grad():
         assert np.allclose(layer(torch.from_numpy(features)).numpy(), found.logits(), atol=1e-5)
+
+
+class Idle(torch.nn.Conv2d):
+    """Has a linear layer that nobody calls."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 24, 32)
+        self.unused = torch.nn.Linear(1, 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(images).flatten(1)
 
 
 def test_a_network_without_a_last_layer_is_named(finished: tuple[Path, Track, Submission]) -> None:
     found = replace(of(finished), network=torch.nn.Conv2d(3, 24, 32))
     with pytest.raises(InputError, match="tiny-net: this network has no features to compare: it has no linear last"):
         found.features()
-    idle = torch.nn.Sequential(torch.nn.Conv2d(3, 24, 32), torch.nn.Flatten())
-    idle.unused = torch.nn.Linear(1, 1)
-    idle.forward = lambda images: idle[1](idle[0](images))  # type: ignore[method-assign]
     with pytest.raises(InputError, match="is never called"):
-        replace(found, network=idle).features()
+        replace(found, network=Idle()).features()
 
 
 @pytest.mark.parametrize(

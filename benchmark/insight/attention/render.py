@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from benchmark.insight.attention.schema import Attention, Contrast, Faithfulness, Mean
 from benchmark.insight.compare import number
+from benchmark.insight.render import table
 
 
 def span(found: Mean) -> str:
@@ -13,12 +12,6 @@ def span(found: Mean) -> str:
     if found.low is None or found.high is None:
         return number(found.value)
     return f"{number(found.value)} [{number(found.low)}, {number(found.high)}]"
-
-
-def _table(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...]) -> str:
-    from tabulate import tabulate
-
-    return str(tabulate(rows, headers=heads, tablefmt="github", disable_numparse=True))
 
 
 def names(report: Attention) -> list[str]:
@@ -35,7 +28,7 @@ def numbers(report: Attention) -> str:
         shuffled = [one.shuffled for one in own if one and one.shuffled is not None]
         noise = f"{number(min(shuffled))} to {number(max(shuffled))}" if shuffled else "none"
         rows.append((measure.title, *(span(one) if one else "none" for one in own), number(measure.even), noise))
-    return _table(rows, ("number", *names(report), "even map", "shuffled weights"))
+    return table(rows, ("number", *names(report), "even map", "shuffled weights"))
 
 
 def contrasts(report: Attention) -> str:
@@ -45,7 +38,7 @@ def contrasts(report: Attention) -> str:
         (titles[c.measure], f"{c.first} − {c.second}", span(c), "none" if c.adjusted is None else _p(c.adjusted), c.verdict)
         for c in report.contrasts
     ]  # fmt: skip
-    return _table(rows, ("number", "protocols", "difference", "p (Holm)", "verdict"))
+    return table(rows, ("number", "protocols", "difference", "p (Holm)", "verdict"))
 
 
 def _p(value: float) -> str:
@@ -71,7 +64,7 @@ def checks(report: Attention) -> str:
         "deletion",
         "insertion",
     )
-    return _table(rows, heads)
+    return table(rows, heads)
 
 
 def _faith(found: Faithfulness) -> str:

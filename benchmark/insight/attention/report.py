@@ -27,7 +27,6 @@ from benchmark.insight.attention.schema import (
     Attention,
     Contrast,
     Gate,
-    Mean,
     Measure,
     Settings,
     Unit,
@@ -188,7 +187,7 @@ def reported(
         settings=Settings(
             method=method, seed=seed, draws=DRAWS, sample=sample, steps=STEPS, random_maps=RANDOM, parts=PARTS
         ),
-        versions=versions(), harness={key: str(value) for key, value in provenance.harness().items()},
+        versions=versions(), harness=provenance.harness(),
     )  # fmt: skip
 
 
@@ -266,6 +265,3 @@ def verdict(found: Found, adjusted: float) -> Verdict:
 def versions() -> dict[str, str]:
     """Versions of the packages that decide a figure."""
     return {**provenance.packages(), **{name: metadata.version(name) for name in ("captum", "scikit-image")}}
-
-
-__all__ = ["Asked", "Mean", "Outcome", "look", "trained_protocols", "verdict"]

@@ -93,7 +93,7 @@ def examine(
     report = schema.Errors(
         track=track.name, track_digest=chosen[0].trial.track_digest, trials=_adjusted(found), seed=seed,
         ledger=results.ledger.head(), versions=_versions(),
-        harness={key: str(value) for key, value in provenance.harness().items()},
+        harness=provenance.harness(),
     )  # fmt: skip
     return Outcome(report, seen)
 

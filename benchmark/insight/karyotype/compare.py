@@ -61,7 +61,7 @@ def compare(
             track=track, track_digest=trials[0].track_digest, trials=tuple(found), resamples=resamples, seed=0,
             ledger=results.ledger.head(),
             versions={name: metadata.version(name) for name in ("numpy", "scipy")},
-            harness={key: str(value) for key, value in provenance.harness().items()},
+            harness=provenance.harness(),
         )
     )  # fmt: skip
 

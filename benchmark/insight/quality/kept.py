@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.crew import crew
 from benchmark.data.manifest import Manifest
 from benchmark.data.preprocess import unify
 from benchmark.data.store import Dataset, Store
@@ -24,8 +22,6 @@ U8 = npt.NDArray[np.uint8]
 Progress = Callable[[int, int | None], None]
 
 PIECE = 128
-ALONE = 512
-"""So few images are measured without starting other processes."""
 
 
 @dataclass(frozen=True)
@@ -74,13 +70,14 @@ def measure_all(crops: Sequence[U8], folder: Path, progress: Progress | None = N
     rows = [_read(path, len(piece)) for path, piece in zip(paths, pieces, strict=True)]
     missing = [number for number, row in enumerate(rows) if row is None]
     done = sum(len(row) for row in rows if row is not None)
-    for number, row in zip(missing, _computed([pieces[n] for n in missing]), strict=True):
-        with atomic(paths[number], durable=False) as file:
-            write_array(file, row)
-        rows[number] = row
-        done += len(row)
-        if progress:
-            progress(done, len(crops))
+    with crew(_piece, [pieces[number] for number in missing]) as found:
+        for number, row in zip(missing, found, strict=True):
+            with atomic(paths[number], durable=False) as file:
+                write_array(file, row)
+            rows[number] = row
+            done += len(row)
+            if progress:
+                progress(done, len(crops))
     table = np.concatenate([row for row in rows if row is not None]) if rows else np.empty((0, len(Measures._fields)))
     return {name: table[:, column] for column, name in enumerate(Measures._fields)}
 
@@ -103,19 +100,3 @@ def _read(path: Path, images: int) -> Floats | None:
 
 def _piece(piece: Sequence[U8]) -> Floats:
     return np.array([measure(crop) for crop in piece], dtype=np.float64)
-
-
-def _computed(pieces: Sequence[Sequence[U8]]) -> Iterator[Floats]:
-    if sum(map(len, pieces)) <= ALONE:
-        yield from map(_piece, pieces)
-        return
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_single) as pool:
-        yield from pool.map(_piece, pieces)
-
-
-def _single() -> None:
-    """One thread a process: many small matrices, for which threads would only wait for each other."""
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(1)

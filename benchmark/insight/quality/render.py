@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from benchmark.insight.compare import number
 from benchmark.insight.quality.flags import FLAGS, NO_BODY
 from benchmark.insight.quality.schema import Quality
 from benchmark.insight.quality.wording import points, ratio
-
-
-def _table(rows: Sequence[Sequence[str]], heads: Sequence[str]) -> str:
-    from tabulate import tabulate
-
-    return str(tabulate(rows, headers=heads, tablefmt="github", disable_numparse=True))
+from benchmark.insight.render import table
 
 
 def found(report: Quality) -> str:
@@ -24,12 +17,12 @@ def found(report: Quality) -> str:
         (one.name, f"{one.images:,}", *(f"{one.flagged[n]:,} ({100 * one.flagged[n] / one.images:.1f} %)" for n in names))
         for one in report.datasets
     ]  # fmt: skip
-    return _table(rows, ("dataset", "images", *(heads.get(name, name) for name in names)))
+    return table(rows, ("dataset", "images", *(heads.get(name, name) for name in names)))
 
 
 def rules(report: Quality) -> str:
     """The rule of each flag."""
-    return _table([(f.key, f.meaning, number(f.threshold)) for f in report.flags], ("flag", "score", "flagged above"))
+    return table([(f.key, f.meaning, number(f.threshold)) for f in report.flags], ("flag", "score", "flagged above"))
 
 
 def checks(report: Quality) -> str:
@@ -39,7 +32,7 @@ def checks(report: Quality) -> str:
         for one in report.validation
         for curve in one.curves
     ]  # fmt: skip
-    return _table(rows, ("images", "defect", "planted", "ROC AUC", "found, %", "flagged without it, %"))
+    return table(rows, ("images", "defect", "planted", "ROC AUC", "found, %", "flagged without it, %"))
 
 
 def effects(report: Quality, flags: str) -> str:
@@ -54,7 +47,7 @@ def effects(report: Quality, flags: str) -> str:
         "submission", "protocol", "target", "flagged", "macro-F1", "without", "difference", "random removal",
         "wrong of flagged, %", "of others, %", "risk ratio",
     )  # fmt: skip
-    return _table(rows, heads)
+    return table(rows, heads)
 
 
 def markdown(report: Quality) -> str:

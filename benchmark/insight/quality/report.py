@@ -193,7 +193,7 @@ def assess(
         datasets=tuple(map(described, flags)), validation=tuple(checks), effects=tuple(scored),
         without_effect=None if scored else _silence(workspace, track, results, found),
         answers=tuple(answer(name, scored) for name in found if any(e.target == name for e in scored)),
-        versions=versions(), harness={key: str(value) for key, value in provenance.harness().items()},
+        versions=versions(), harness=provenance.harness(),
     )  # fmt: skip
     return Outcome(report, flags)
 

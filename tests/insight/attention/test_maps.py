@@ -71,13 +71,14 @@ def _layer() -> Any:
 def test_the_two_methods_agree_before_pooling_and_a_linear_layer(images: np.ndarray) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = nn.Sequential(nn.Conv2d(1, 6, 8, stride=8), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 24))
+        first, last = nn.Conv2d(1, 6, 8, stride=8), nn.Linear(6, 24)
+    network = nn.Sequential(first, nn.AdaptiveAvgPool2d(1), nn.Flatten(), last)
     layer = choose(network.eval(), prepare(images[:2]), "x")
     hires, grad = (maps(network, layer, prepare, images, np.arange(70) % 24, method) for method in METHODS)
     assert layer.name == "0" and np.allclose(hires, grad, rtol=1e-3, atol=1e-7) and hires.any()
     with torch.no_grad():
-        weights = network[3].weight[3] / 64  # type: ignore[union-attr, index]
-        wanted = (network[0](prepare(images[3:4]))[0] * weights[:, None, None]).sum(0).relu()  # type: ignore[operator]
+        weights = last.weight[3] / 64
+        wanted = (first(prepare(images[3:4]))[0] * weights[:, None, None]).sum(0).relu()
     assert np.allclose(hires[3], wanted.numpy(), rtol=1e-3, atol=1e-7)
 
 

@@ -43,7 +43,6 @@ def test_other_pixels_are_measured_anew(tmp_path: Path) -> None:
 
 def test_processes_give_the_same_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = kept.measure_all(crops(), tmp_path / "a")
-    monkeypatch.setattr(kept, "ALONE", 0)
     monkeypatch.setattr(kept, "PIECE", 5)
     together = kept.measure_all(crops(), tmp_path / "b")
     assert all(together[name].tolist() == alone[name].tolist() for name in alone)
