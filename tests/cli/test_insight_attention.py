@@ -13,7 +13,7 @@ from benchmark.campaign import Campaign
 from benchmark.cli.insight import app
 from benchmark.errors import InputError
 from benchmark.files import yaml_text
-from benchmark.insight import outputs
+from benchmark.insight import kept, outputs
 from benchmark.insight.attention import picture
 from benchmark.insight.attention.beside import Beside
 from benchmark.insight.attention.report import mean_over_images
@@ -81,14 +81,14 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"folder": tmp_path_factory.mktemp("attention")}
 
 
 @pytest.fixture
-def world(kept: dict[str, Any], workspace: Path, tiny_track: Track) -> World:
+def world(made: dict[str, Any], workspace: Path, tiny_track: Track) -> World:
     """Trained once for this file; each test has a copy of the workspace."""
-    folder, track = kept["folder"], kept["folder"] / "tiny.yaml"
+    folder, track = made["folder"], made["folder"] / "tiny.yaml"
     if not track.exists():
         for name, code in (("seeing", SEEING), ("blind", BLIND)):
             (folder / name).mkdir()
@@ -124,6 +124,14 @@ def test_the_report_is_written_holds_no_image_and_repeats(world: World) -> None:
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (folder / f"{name}.svg").read_bytes().startswith(b"<svg")
     assert b"<image" not in (folder / "attention-seeing-sim-q.svg").read_bytes()
+    ledger = Ledger(world.workspace / "ledger")
+    kept.keep([folder / "attention-seeing-sim-q.json"], ledger)
+    [stored] = kept.reports(ledger)
+    assert stored.kind == "attention" and stored.said and stored.drawn == {} and stored.markdown.strip() == text.strip()
+    other = folder / "attention-other.json"
+    other.write_text(json.dumps(data | {"units": [data["units"][0] | {"key": "0" * 32}]}))
+    with pytest.raises(InputError, match=r"units\.0\.key: the ledger holds no scored record of this unit"):
+        kept.keep([other], ledger)
 
 
 def test_a_second_run_computes_nothing_and_gives_the_same(world: World, undrawn: None) -> None:
