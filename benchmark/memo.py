@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,7 +36,8 @@ def key_of(kind: str, parts: Sequence[str]) -> str:
 class Memo:
     """Plain data by what it was computed from, in one SQLite file.
 
-    A fork of the process that opened it remembers nothing: a connection is its own process's alone.
+    What is new is at hand, also of forks, and written at the end. A fork of the process that opened the file knows
+    nothing else: a connection is its own process's alone.
 
     Args:
         path: of the file; None remembers nothing.
@@ -44,6 +45,7 @@ class Memo:
 
     def __init__(self, path: Path | None = None) -> None:
         self.hits = self.misses = 0
+        self._new: dict[str, str] | None = None if path is None else {}
         self._store = None if path is None else _open(path)
         self._owner = os.getpid()
 
@@ -51,7 +53,7 @@ class Memo:
     def passing(cls) -> Memo:
         """Remembers as long as it is there."""
         found = cls()
-        found._store = _connect(":memory:")
+        found._new = {}
         return found
 
     def get(self, kind: str, parts: Sequence[str], compute: Callable[[], Any]) -> Any:
@@ -62,40 +64,47 @@ class Memo:
             parts: what decides it: hashes of records, settings.
             compute: gives plain data of JSON's types; NaN and infinity are kept as such.
         """
-        if self._store is None or os.getpid() != self._owner:
+        if self._new is None:
             return compute()
         key = key_of(kind, parts)
-        found = self._store.execute("SELECT value FROM figures WHERE key = ?", (key,)).fetchone()
-        if found:
+        found = self._find(key)
+        if found is not None:
             self.hits += 1
-            return json.loads(found[0])
+            return json.loads(found)
         self.misses += 1
         value = compute()
-        self.put([(key, json.dumps(value))])
+        if os.getpid() == self._owner:
+            self._new[key] = json.dumps(value)
         return value
+
+    def _find(self, key: str) -> str | None:
+        if self._new and key in self._new:
+            return self._new[key]
+        if self._store is None or os.getpid() != self._owner:
+            return None
+        row = self._store.execute("SELECT value FROM figures WHERE key = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
 
     def has(self, key: str) -> bool:
         """Whether a figure is remembered."""
-        return self._store is not None and bool(
-            self._store.execute("SELECT 1 FROM figures WHERE key = ?", (key,)).fetchone()
-        )
+        return self._find(key) is not None
 
-    def put(self, figures: Sequence[tuple[str, str]]) -> None:
+    def put(self, figures: Iterable[tuple[str, str]]) -> None:
         """Keep figures that were computed elsewhere, as (key, JSON)."""
-        if self._store is not None:
-            with contextlib.suppress(sqlite3.Error):  # a full disk costs time later and nothing else
-                self._store.executemany("INSERT OR REPLACE INTO figures VALUES (?, ?)", figures)
+        if self._new is not None:
+            self._new.update(figures)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         """Write what is new."""
-        if self._store is not None:
-            with contextlib.suppress(sqlite3.Error):
+        if self._store is not None and self._new is not None:
+            with contextlib.suppress(sqlite3.Error):  # a full disk costs time later and nothing else
+                self._store.executemany("INSERT OR REPLACE INTO figures VALUES (?, ?)", sorted(self._new.items()))
                 self._store.commit()
             self._store.close()
-            self._store = None
+            self._new = self._store = None
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -109,7 +118,7 @@ def _open(path: Path) -> sqlite3.Connection:
         return _connect(path)
 
 
-def _connect(path: Path | str) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     store = sqlite3.connect(path, timeout=60)
     try:
         store.execute("PRAGMA cache_spill = OFF")  # written at the end, and not page by page with a sync each time

@@ -26,6 +26,7 @@ is not found here, but by reproduction, by the container and by review.
 from __future__ import annotations
 
 import math
+import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
@@ -104,7 +105,7 @@ def early_score(record: Record) -> float | None:
         return None
     found = [line.get("validation_macro_f1") if isinstance(line, dict) else None for line in log]
     scores = [score for score in found if isinstance(score, int | float) and 0 <= score <= 1]
-    return float(np.mean(scores[: math.ceil(EARLY * epochs)])) if len(scores) == epochs else None
+    return statistics.fmean(scores[: math.ceil(EARLY * epochs)]) if len(scores) == epochs else None
 
 
 def logit(score: float) -> float:
@@ -139,8 +140,13 @@ class _Groups(NamedTuple):
 
     @classmethod
     def of(cls, groups: Iterable[Sequence[float]]) -> _Groups:
-        found = [(np.mean(group), 1 / len(group), np.var(group) * len(group)) for group in groups]
-        return cls(*np.array(found, dtype=np.float64).reshape(-1, 3).T)
+        found = list(groups)
+        sizes = np.array([len(group) for group in found], dtype=np.int64)
+        if not sizes.size:
+            return cls(*np.empty((3, 0)))
+        values, starts = np.concatenate(found), sizes.cumsum() - sizes
+        means = np.add.reduceat(values, starts) / sizes
+        return cls(means, 1 / sizes, np.add.reduceat(np.square(values - means.repeat(sizes)), starts))
 
 
 def _predict(mean: float, size: int, groups: _Groups) -> tuple[float, float]:

@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
+
 from benchmark.crew import crew, slices
 from benchmark.errors import IntegrityError
 from benchmark.files import canonical
@@ -35,16 +37,14 @@ def record_hash(record: Record) -> str:
 
 
 def intact(record: Record, line: bytes) -> bool:
-    """Whether a record's hash fits and its line is its canonical text; what stands before and after the hash is dumped once."""
-    low, high = (
-        {key: value for key, value in record.items() if key < "hash"},
-        {key: value for key, value in record.items() if key > "hash"},
-    )
-    before, after = ([canonical(part)[1:-1]] if part else [] for part in (low, high))
-    own, whole = before + after, [*before, f'"hash":{canonical(record["hash"])}', *after]
-    if f"{{{','.join(whole)}}}".encode() != line:
-        return False
-    return bool(hashlib.sha256(f"{{{','.join(own)}}}".encode()).hexdigest() == record["hash"])
+    """Whether a record's hash fits every other byte of its line, as `chained` and `canonical` wrote it."""
+    own = b'"hash":' + canonical(record["hash"]).encode()
+    rest = line
+    for part in (own + b",", b"," + own, own):
+        rest = line.replace(part, b"", 1)
+        if rest != line:
+            break
+    return bool(hashlib.sha256(rest).hexdigest() == record["hash"])
 
 
 def chained(record: Record, previous: str) -> Record:
@@ -65,9 +65,21 @@ class Checked(NamedTuple):
     problem: str | None
 
 
+def parse(line: bytes) -> Any:
+    """What the JSON of a line holds, as `json.loads` reads it, in half the time.
+
+    Raises:
+        ValueError: for a line that is no JSON.
+    """
+    try:
+        return from_json(line)
+    except ValueError:  # says another thing, and refuses halves of surrogate pairs
+        return json.loads(line)
+
+
 def _checked(line: bytes, whole: bool) -> Checked:
     try:
-        record = json.loads(line)
+        record = parse(line)
         if whole and not intact(record, line):
             return Checked(record, "the record was changed: its hash does not fit")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -170,7 +182,7 @@ class Reader:
 
     def _parse(self, line: bytes, number: int) -> Record:
         try:
-            return self._known(json.loads(line), number)
+            return self._known(parse(line), number)
         except ValueError as error:
             hint = "Run: karyobench ledger verify"
             raise IntegrityError("not a record", file=self.path, field=f"line {number}", hint=hint) from error

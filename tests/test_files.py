@@ -137,6 +137,16 @@ def test_hash_of_a_file(tmp_path: Path) -> None:
 # --- whole or absent
 
 
+def test_what_a_killed_process_left_is_not_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmark.files._NUMBERS", iter(range(9)))
+    left = tmp_path / f".x.{os.getpid()}-0.part"
+    left.write_bytes(b"half")
+    with atomic(tmp_path / "x") as file:
+        file.write(b"whole")
+    assert left.read_bytes() == b"half" and (tmp_path / "x").read_bytes() == b"whole"
+    assert (tmp_path / "x").stat().st_mode & 0o777 == 0o644 and len(list(tmp_path.iterdir())) == 2
+
+
 def test_atomic_file_appears_when_whole(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "x.bin"
     with atomic(path) as file:

@@ -74,18 +74,20 @@ def test_a_passing_memory_is_gone_with_its_process() -> None:
     assert first.get("score", ["a"], lambda: 2) == 1 and second.get("score", ["a"], lambda: 2) == 2
 
 
-def test_a_fork_neither_reads_nor_writes_the_store_of_its_parent(tmp_path: Path) -> None:
+def test_a_fork_has_what_is_new_and_leaves_the_store_to_its_parent(tmp_path: Path) -> None:
     with Memo(tmp_path / "m") as memo:
         memo.get("score", ["a"], lambda: "parent")
+    with Memo(tmp_path / "m") as memo:
+        memo.get("score", ["c"], lambda: "new")
         context = multiprocessing.get_context("fork")
         answers = context.SimpleQueue()
 
         def ask() -> None:
-            answers.put([memo.get("score", [part], lambda: "fork") for part in ("a", "b")])
+            answers.put([memo.get("score", [part], lambda: "fork") for part in ("a", "b", "c")])
 
         process = context.Process(target=ask)
         process.start()
         process.join(60)
-        assert answers.get() == ["fork", "fork"]
+        assert answers.get() == ["fork", "fork", "new"]
         assert memo.get("score", ["a"], lambda: "again") == "parent"
         assert memo.get("score", ["b"], lambda: "parent") == "parent"

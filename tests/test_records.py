@@ -1,15 +1,18 @@
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from benchmark import records as module
 from benchmark.errors import IntegrityError
 from benchmark.files import canonical
-from benchmark.records import GENESIS, Reader, chained, intact, record_hash
+from benchmark.records import GENESIS, Reader, chained, intact, parse, record_hash
 
 
 def line(record: dict[str, Any]) -> bytes:
@@ -28,8 +31,8 @@ def chain(number: int) -> list[dict[str, Any]]:
 def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Every line that is parsed."""
     seen: list[bytes] = []
-    real = json.loads
-    monkeypatch.setattr(module.json, "loads", lambda text: seen.append(text) or real(text))
+    real = module.parse
+    monkeypatch.setattr(module, "parse", lambda text: seen.append(text) or real(text))
     return seen
 
 
@@ -44,6 +47,28 @@ def test_a_record_is_intact_when_its_line_is_its_canonical_text_and_its_hash_fit
         assert not intact(json.loads(other), other)
     other = canonical({**whole, "hash": hashlib.sha256(b"other").hexdigest()}).encode()
     assert not intact(json.loads(other), other)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a":1,"a":2}', '"\\ud800"', "NaN", "-Infinity", "[1e400,1e-320,5e-324,0.1,123456789012345678901234567890]",
+        "[0.30000000000000004,1.7976931348623157e308,-0.0,1E5]", "[" * 300 + "]" * 300, '"é\\u00e9\\/"', "[1,]", "", "{'a':1}", "01", "[1]x",
+    ],
+)  # fmt: skip
+def test_a_line_is_read_as_the_standard_library_reads_it(text: str) -> None:
+    try:
+        wanted = repr(json.loads(text))
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
+            parse(text.encode())
+    else:
+        assert repr(parse(text.encode())) == wanted
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_float_comes_back_to_the_bit(value: float) -> None:
+    assert parse(json.dumps([value]).encode()) == [value]
 
 
 def test_only_what_was_added_is_read(tmp_path: Path, parsed: list[bytes]) -> None:

@@ -13,13 +13,12 @@ import errno
 import importlib
 import os
 import shutil
-import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
 from benchmark.errors import InputError
-from benchmark.files import atomic
+from benchmark.files import atomic, beside
 
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL)
 EXTRAS = {"s3": "s3", "s3a": "s3"}
@@ -92,14 +91,13 @@ class Folder(Place):
         path = self.root / name
         if path.exists():
             return False
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        handle, temporary = beside(path)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with open(handle, "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
+                os.fchmod(handle, 0o644)
+                os.fsync(handle)
             try:
                 os.link(temporary, path)
             except FileExistsError:

@@ -73,9 +73,9 @@ def reading(results: Results, workers: int | None = None) -> Iterator[None]:
     with crew(partial(_figures, results), slices(list(missing.values()), TRIALS), workers) as found:
         yield
         for one in found:
-            results.memo.put(sorted(one.figures))
+            results.memo.put(one.figures)
             results.said.update(one.said)
-    results.memo.put([(key, "1") for key in missing])
+    results.memo.put((key, "1") for key in missing)
 
 
 def _scored(arms: Arms) -> Iterator[Record]:

@@ -71,7 +71,7 @@ def build(
         board = collect.board(reading).model_copy(update={"status": run is not None})
         look = frame.look()
         parts = [
-            Part(one.submission, digest([one.key, look, board.status]), partial(_own, board, one.make))
+            Part(one.submission, partial(_key, one, look, board.status), partial(_own, board, one.make))
             for one in detail.pages(reading, board)
         ]
         return write(folder, board, parts, url, step=step, workers=workers, run=run, reports=reading.reports)
@@ -129,15 +129,19 @@ class Part(NamedTuple):
 
     Attributes:
         submission: its name.
-        key: hash of all that decides its files; where it and the files are as they were, nothing is made. Empty: always made.
+        key: gives a hash of all that decides its files; where it and the files are as they were, nothing is made. None: always made.
         files: makes them.
         last: they link to all others, and are written when those are there.
     """
 
     submission: str
-    key: str
+    key: Callable[[], str] | None
     files: Callable[[], Iterable[tuple[str, bytes]]]
     last: bool = False
+
+
+def _key(page: detail.Page, look: str, status: bool) -> str:
+    return digest([page.key(), look, status])
 
 
 def _own(board: Board, make: Callable[[], tuple[Detail, Iterable[Tallies]]]) -> Iterator[tuple[str, bytes]]:
@@ -148,7 +152,7 @@ def _own(board: Board, make: Callable[[], tuple[Detail, Iterable[Tallies]]]) -> 
 
 def made(board: Board, detail: Detail, tallies: Iterable[Tallies] = ()) -> Part:
     """The part of a submission whose data are at hand."""
-    return Part(detail.submission, "", partial(_own, board, lambda: (detail, tallies)))
+    return Part(detail.submission, None, partial(_own, board, lambda: (detail, tallies)))
 
 
 class _Built(NamedTuple):
@@ -201,7 +205,7 @@ def write(
     def make(share: Sequence[Part]) -> list[dict[str, Any]]:
         return [_make(folder, part, before.parts.get(part.submission)) for part in share]
 
-    shared = [*_shared(board, url, run, reports), Part("", "", frame.assets)]
+    shared = [*_shared(board, url, run, reports), Part("", None, frame.assets)]
     shares = [*([one] for one in shared), *slices(own, TOGETHER)] if len(own) > TOGETHER else [[*own, *shared]]
     if step:
         step(0, len(own))
@@ -225,10 +229,11 @@ def write(
 
 def _make(folder: Path, part: Part, known: dict[str, Any] | None) -> dict[str, Any]:
     """Make the files of one part, where they are not there already. What comes last is returned, not written."""
-    same = known is not None and part.key != "" and known["key"] == part.key
-    if known and same and all(_hash(folder / path) == wanted for path, wanted in known["files"].items()):
-        return known
-    made: dict[str, Any] = {"key": part.key, "files": {}}
+    key = part.key() if part.key else ""
+    same = known if known and key and known["key"] == key else None
+    if same and all(_hash(folder / path) == wanted for path, wanted in same["files"].items()):
+        return same
+    made: dict[str, Any] = {"key": key, "files": {}}
     for path, content in part.files():
         made["files"][path] = hashlib.sha256(content).hexdigest()
         if part.last:
@@ -240,14 +245,14 @@ def _make(folder: Path, part: Part, known: dict[str, Any] | None) -> dict[str, A
 
 def _shared(board: Board, url: str | None, run: Found | None, reports: Iterable[Kept]) -> Iterator[Part]:
     """All files that hang on the whole board, the slowest first."""
-    yield Part("", "", partial(pictures.files, board))
-    yield Part("", "", partial(exports.files, board, url))
-    yield Part("", "", partial(index.files, board), last=True)
-    yield from (Part("", "", partial(insight.files, board, one)) for one in reports)
+    yield Part("", None, partial(pictures.files, board))
+    yield Part("", None, partial(exports.files, board, url))
+    yield Part("", None, partial(index.files, board), last=True)
+    yield from (Part("", None, partial(insight.files, board, one)) for one in reports)
     for files in (changes.files, compare.files, method.files):
-        yield Part("", "", partial(files, board))
+        yield Part("", None, partial(files, board))
     if run:
-        yield Part("", "", partial(status.files, board, run.state, run.life))
+        yield Part("", None, partial(status.files, board, run.state, run.life))
 
 
 def _list(folder: Path, built: _Built) -> None:

@@ -40,12 +40,12 @@ class Page(NamedTuple):
 
     Attributes:
         submission: its name.
-        key: hash of all that decides it: equal keys make equal files.
+        key: gives a hash of all that decides it: equal keys make equal files.
         make: gives its page's data, and its counts by track.
     """
 
     submission: str
-    key: str
+    key: Callable[[], str]
     make: Callable[[], tuple[Detail, list[Tallies]]]
 
 
@@ -63,9 +63,13 @@ def pages(reading: Reading, board: Board) -> Iterator[Page]:
     reported = about(board.insight)
     for place, name in enumerate(reading.by_submission):
         own = rows[name], changes[name]
-        told = [one.model_dump_json() for one in reported.get(name, ())]
-        key = digest([harness()["code"], frame, told, *_decided(reading, name, *own)])
+        told = [frame, [one.model_dump_json() for one in reported.get(name, ())]]
+        key = partial(_key, reading, name, *own, told)
         yield Page(name, key, partial(_both, partial(latest, place // TOGETHER), reading, name, *own))
+
+
+def _key(reading: Reading, name: str, rows: Sequence[Row], changes: Sequence[Change], told: Sequence[Any]) -> str:
+    return digest([harness()["code"], *told, *_decided(reading, name, rows, changes)])
 
 
 def _both(

@@ -6,11 +6,11 @@ itself, as JSON that no browser runs.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from markupsafe import Markup
+from pydantic_core import to_json
 
 from benchmark.board.detail_model import Curve, Detail, RecordLine, TargetDetail
 from benchmark.board.model import Board, TrackInfo, about
@@ -50,7 +50,7 @@ def files(board: Board, detail: Detail) -> Iterator[tuple[str, bytes]]:
 
 def inline(data: object) -> Markup:
     """JSON for a `<script type="application/json">`, which nothing in it can end."""
-    return Markup(json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"))  # noqa: S704
+    return Markup(to_json(data).decode().replace("<", "\\u003c"))  # noqa: S704
 
 
 def _target(
