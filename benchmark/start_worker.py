@@ -2,12 +2,13 @@
 
 Hence a module of its own that imports nothing heavy before it has asked the kernel. With two
 folders as arguments it runs one unit and exits. Without, it is a *host*: it imports what a unit needs
-once, and forks a child for every unit that it is given, so that no unit waits for imports and none sees
-what another left in memory. One line in, two lines out a unit::
+once, and forks a child for every unit that it is given, so that no unit waits for imports, none sees
+what another left in memory, and those that run at once share the memory of the imports. One line in, two
+lines out a unit, which the requests number::
 
-    {"inputs": ..., "output": ...}
-    {"pid": 4711}
-    {"status": 0, "peak_bytes": 1234567}         status as of wait(2)
+    {"unit": 1, "inputs": ..., "output": ...}
+    {"unit": 1, "pid": 4711}
+    {"unit": 1, "status": 0, "peak_bytes": 1234567}         status as of wait(2)
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import select
 import signal
 import sys
 import traceback
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 PARENT = "KARYOBENCH_HARNESS"
 """Variable that names the harness's process; a worker that finds another parent has lost it already."""
@@ -45,11 +47,11 @@ def die_with_parent(parent: str | None = None) -> None:
         os._exit(1)
 
 
-def host(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Run one unit after the other, each in a fork of this process, until there are no more requests.
+def host(requests: int, answers: BinaryIO) -> None:
+    """Run every unit that is asked for at once, each in a fork of this process, until there are no more requests.
 
     Args:
-        requests: a line a unit.
+        requests: descriptor that is read; a line a unit.
         answers: two lines a unit.
     """
     from benchmark.training import worker
@@ -58,26 +60,58 @@ def host(requests: BinaryIO, answers: BinaryIO) -> None:
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 
-    own = str(os.getpid())
-    for line in requests:
-        request = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                _become_worker(own, Path(request["output"]))
-                code = worker.main([request["inputs"], request["output"]])
-            except SystemExit as error:
-                code = error.code if isinstance(error.code, int) else int(error.code is not None)
-            except BaseException:  # the child must never come back into the host's loop
-                traceback.print_exc()
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code & 0xFF)
-        tell({"pid": child})
-        _, status, usage = os.wait4(child, 0)
-        tell({"status": status, "peak_bytes": usage.ru_maxrss * 1024})
+    def run(inputs: str, output: str) -> NoReturn:
+        code = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _become_worker(own, Path(output))
+            code = worker.main([inputs, output])
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        except BaseException:  # the child must never come back into the host's loop
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code & 0xFF)
+
+    own, ended, running, rest = str(os.getpid()), _ended_children(), dict[int, int](), b""
+    while True:
+        ready, _, _ = select.select([requests, ended], [], [])
+        if ended in ready:
+            os.read(ended, 1 << 12)
+            for child, status, peak in _reaped(running):
+                tell({"unit": running.pop(child), "status": status, "peak_bytes": peak})
+        if requests in ready:
+            read = os.read(requests, 1 << 16)
+            if not read:
+                return
+            *lines, rest = (rest + read).split(b"\n")
+            for line in lines:
+                request = json.loads(line)
+                child = os.fork() or run(request["inputs"], request["output"])
+                running[child] = request["unit"]
+                tell({"unit": request["unit"], "pid": child})
+
+
+def _ended_children() -> int:
+    """A descriptor that can be read when a child has ended."""
+    ended, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+    return ended
+
+
+def _reaped(running: dict[int, int]) -> list[tuple[int, int, int]]:
+    """Children that have ended: number, status as of wait(2), peak resident bytes."""
+    found = []
+    for child in running:
+        number, status, usage = os.wait4(child, os.WNOHANG)
+        if number:
+            found.append((number, status, usage.ru_maxrss * 1024))
+    return found
 
 
 def _become_worker(parent: str, output: Path) -> None:
@@ -98,7 +132,7 @@ if __name__ == "__main__":
     if len(sys.argv) == 1:
         channel = os.fdopen(os.dup(1), "wb")
         os.dup2(2, 1)  # whatever is printed while importing must not be taken for an answer
-        host(sys.stdin.buffer, channel)
+        host(0, channel)
         sys.exit(0)
     from benchmark.training.worker import main
 

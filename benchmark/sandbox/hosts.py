@@ -1,23 +1,30 @@
-"""Hosts of workers as the harness sees them: processes that have imported all and fork a worker for every unit.
+"""Processes of the harness that have imported all and work on several units at once, each of which has a number.
 
-See `benchmark.start_worker` for what happens inside one. A host serves one unit at a time; `Hosts`
-keeps those that are free, one for every kind of environment and every unit that runs at once.
+A *host* forks a worker for every unit: see `benchmark.start_worker` for what happens inside. In a *trainer*
+units of one device take turns: see `benchmark.sandbox.trainers`. There is one of a kind for every environment.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
-import select
+import queue
 import signal
 import subprocess
 import sys
 import threading
+from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 STDERR_TAIL = 2000
+SAID = 40
+"""Lines that a process printed last, which are kept."""
+
+WAIT = 10.0
+"""Seconds in which the lines that a dead process printed are read."""
 
 
 class HostDiedError(Exception):
@@ -44,16 +51,8 @@ class Process:
         except OSError as error:
             raise HostDiedError(str(error)) from error
 
-    def last_words(self) -> str:
-        """End it, and return the last lines that it printed."""
-        self.end()
-        assert self.process.stderr is not None
-        with contextlib.suppress(ValueError):
-            return self.process.stderr.read()[-STDERR_TAIL:].decode("utf-8", "replace").strip()
-        return ""
-
     def end(self) -> None:
-        """End it, and with it the worker that it waits for."""
+        """End it, and with it its workers."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
@@ -67,92 +66,176 @@ class Process:
                     pipe.close()
 
 
-class Host(Process):
-    """A process that forks a worker for one unit after the other; errors as `Process`."""
+class Server(Process):
+    """A process that answers requests about units in lines; safe to use from several threads.
+
+    It ends with the thread that started it, as the kernel has it, so that it has a thread of its own.
+    Arguments and errors as `Process`.
+    """
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        super().__init__(command, environment)
-        self._pending = b""
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._answers: dict[int, queue.SimpleQueue[dict[str, Any] | None]] = {}
+        self._dead = False
+        self._said: deque[str] = deque(maxlen=SAID)
+        begun: queue.SimpleQueue[HostDiedError | None] = queue.SimpleQueue()
+        threading.Thread(target=self._live, args=(command, environment, begun), daemon=True).start()
+        refused = begun.get()
+        if refused:
+            raise refused
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+
+    def _live(
+        self, command: list[str], environment: dict[str, str], begun: queue.SimpleQueue[HostDiedError | None]
+    ) -> None:
+        """Start the process and hand on what it answers."""
+        try:
+            super().__init__(command, environment)
+        except HostDiedError as error:
+            begun.put(error)
+            return
+        begun.put(None)
+        self._read()
 
     def begin(self, inputs: Path, output: Path) -> int:
-        """Have it fork a worker for a unit; returns the worker's process number.
+        """Give it a unit; returns its number here.
 
         Raises:
             HostDiedError: when it is no longer there.
         """
-        request = json.dumps({"inputs": str(inputs), "output": str(output)}).encode() + b"\n"
-        assert self.process.stdin is not None
+        number = next(self._numbers)
+        with self._lock:
+            self._answers[number] = queue.SimpleQueue()
+            if self._dead:
+                self._answers[number].put(None)
+        self._send({"unit": number, "inputs": str(inputs), "output": str(output)})
+        return number
+
+    def poll(self, number: int, seconds: float) -> dict[str, Any] | None:
+        """The next answer about a unit; None when there is none within some seconds.
+
+        Raises:
+            HostDiedError: when the process is no longer there.
+        """
         try:
-            self.process.stdin.write(request)
-            self.process.stdin.flush()
-        except OSError as error:
-            raise HostDiedError(self.last_words()) from error
-        answer = None
-        while answer is None:
-            answer = self.poll(60.0)
-        return int(answer["pid"])
-
-    def poll(self, seconds: float) -> dict[str, Any] | None:
-        """Its next answer; None when there is none within some seconds.
-
-        Raises:
-            HostDiedError: when it is no longer there.
-        """
-        assert self.process.stdout is not None
-        while b"\n" not in self._pending:
-            ready, _, _ = select.select([self.process.stdout], [], [], seconds)
-            if not ready:
-                return None
-            read = os.read(self.process.stdout.fileno(), 1 << 16)
-            if not read:
-                raise HostDiedError(self.last_words())
-            self._pending += read
-        line, self._pending = self._pending.split(b"\n", 1)
-        answer: dict[str, Any] = json.loads(line)
+            answer = self._answers[number].get(timeout=seconds)
+        except queue.Empty:
+            return None
+        if answer is None:
+            raise HostDiedError(self.last_words())
         return answer
 
+    def forget(self, number: int) -> None:
+        """Expect no further answer about a unit."""
+        with self._lock:
+            self._answers.pop(number, None)
 
-class Hosts:
-    """Free hosts, by what decides their environment; safe to use from several threads."""
+    def last_words(self) -> str:
+        """End it, and return the last lines that it printed."""
+        self.end()
+        self._listener.join(WAIT)
+        return "".join(self._said)[-STDERR_TAIL:].strip()
 
-    def __init__(self) -> None:
-        self._free: dict[tuple[str, ...], list[Host]] = {}
+    def _send(self, request: dict[str, Any]) -> None:
+        assert self.process.stdin is not None
+        with self._lock:
+            try:
+                self.process.stdin.write(json.dumps(request).encode() + b"\n")
+                self.process.stdin.flush()
+            except (OSError, ValueError) as error:
+                raise HostDiedError(self.last_words()) from error
+
+    def _read(self) -> None:
+        """Hand answers to who waits for them; at the process's end, tell all."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            answer: dict[str, Any] = json.loads(line)
+            with self._lock:
+                waiting = self._answers.get(int(answer["unit"]))
+            if waiting is not None:
+                waiting.put(answer)
+        with self._lock:
+            self._dead = True
+            for left in self._answers.values():
+                left.put(None)
+
+    def _listen(self) -> None:
+        """Keep the last lines that it prints; a pipe that nobody reads would stop it."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._said.append(line.decode("utf-8", "replace"))
+
+
+class Host(Server):
+    """A process that forks a worker for every unit; errors as `Process`.
+
+    Attributes:
+        workers: process numbers of the workers, by unit.
+    """
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self.workers: dict[int, int] = {}
+        super().__init__(command, environment)
+
+    def begin(self, inputs: Path, output: Path) -> int:
+        """See `Server.begin`; the unit's worker is then there."""
+        number = super().begin(inputs, output)
+        answer = None
+        while answer is None:
+            answer = self.poll(number, 60.0)
+        self.workers[number] = int(answer["pid"])
+        return number
+
+    def forget(self, number: int) -> None:
+        """See `Server.forget`."""
+        super().forget(number)
+        self.workers.pop(number, None)
+
+
+S = TypeVar("S", bound=Server)
+
+
+class Servers(Generic[S]):
+    """The server of every environment, started when first asked for; safe to use from several threads.
+
+    Args:
+        kind: of the servers.
+        module: that each of them runs.
+    """
+
+    def __init__(self, kind: type[S], module: str) -> None:
+        self.running: dict[tuple[str, ...], S] = {}
+        self._kind, self._command = kind, [sys.executable, "-P", "-m", module]
         self._lock = threading.Lock()
 
-    def start(self, environment: dict[str, str], inputs: Path, output: Path) -> tuple[Host, int]:
-        """A host that has begun a unit, and its worker's process number.
-
-        A free one that has died meanwhile is replaced. Give it back by `free`, or end it.
+    def start(self, environment: dict[str, str], inputs: Path, output: Path) -> tuple[S, int]:
+        """The server for an environment with a unit begun in it, and the unit's number. One that has died is replaced.
 
         Raises:
-            HostDiedError: when a new one cannot begin either.
+            HostDiedError: when a new one does not take the unit either.
         """
-        key = _key(environment)
+        key = tuple(f"{name}={environment[name]}" for name in sorted(environment))
         while True:
             with self._lock:
-                waiting = self._free.get(key, [])
-                host, fresh = (waiting.pop(), False) if waiting else (None, True)
-            host = host or Host([sys.executable, "-P", "-m", "benchmark.start_worker"], environment)
+                known = self.running.get(key)
+                fresh = known is None or known.process.poll() is not None
+                if fresh:
+                    if known is not None:
+                        known.close()
+                    known = self.running[key] = self._kind(self._command, environment)
+                assert known is not None
             try:
-                return host, host.begin(inputs, output)
-            except BaseException as error:
-                host.close()
-                if fresh or not isinstance(error, HostDiedError):
+                return known, known.begin(inputs, output)
+            except HostDiedError:
+                if fresh:
                     raise
 
-    def free(self, host: Host, environment: dict[str, str]) -> None:
-        """Keep a host for the next unit."""
-        with self._lock:
-            self._free.setdefault(_key(environment), []).append(host)
-
     def close(self) -> None:
-        """End all that are free."""
+        """End all."""
         with self._lock:
-            hosts = [host for waiting in self._free.values() for host in waiting]
-            self._free.clear()
-        for host in hosts:
-            host.close()
-
-
-def _key(environment: dict[str, str]) -> tuple[str, ...]:
-    return tuple(f"{name}={environment[name]}" for name in sorted(environment))
+            running = list(self.running.values())
+            self.running.clear()
+        for one in running:
+            one.close()

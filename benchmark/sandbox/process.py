@@ -18,9 +18,9 @@ from typing import IO, Any
 
 from benchmark.sandbox.base import STOPPED, EpochReport, Limits, Outcome, Sandbox
 from benchmark.sandbox.energy import joules_between, read_microjoules
-from benchmark.sandbox.hosts import Host, HostDiedError, Hosts
+from benchmark.sandbox.hosts import Host, HostDiedError, Servers
 from benchmark.sandbox.judge import judge, with_log
-from benchmark.sandbox.trainers import Trainers
+from benchmark.sandbox.trainers import Trainer
 from benchmark.start_worker import PARENT
 
 POLL = 0.1
@@ -50,7 +50,8 @@ class ProcessSandbox(Sandbox):
 
     def __init__(self, share: bool | None = None) -> None:
         super().__init__()
-        self._hosts, self._trainers = Hosts(), Trainers()
+        self._hosts = Servers(Host, "benchmark.start_worker")
+        self._trainers = Servers(Trainer, "benchmark.start_trainer")
         self._share = share
 
     def close(self) -> None:
@@ -88,6 +89,7 @@ class ProcessSandbox(Sandbox):
                     trainer.cancel(number)
                     return Outcome(*_judge(0, True, output, limits))
             tail.read()
+            trainer.forget(number)
         except HostDiedError as error:
             if self.stopping.is_set():
                 return STOPPED
@@ -100,16 +102,15 @@ class ProcessSandbox(Sandbox):
         )
 
     def _run_alone(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
-        surroundings = environment(limits)
         try:
-            host, worker = self._hosts.start(surroundings, inputs, output)
+            host, unit = self._hosts.start(environment(limits), inputs, output)
         except HostDiedError as error:
             return Outcome("infrastructure", "start", f"cannot start the worker: {error}")
         before, started = read_microjoules(), time.monotonic()
-        code = None
+        worker = host.workers[unit]
         try:
             code, peak, timed_out = _wait(
-                host, worker, output / "log.jsonl", started + limits.seconds, report, self.stopping
+                host, unit, output / "log.jsonl", started + limits.seconds, report, self.stopping
             )
         except HostDiedError as error:
             return Outcome(
@@ -117,10 +118,7 @@ class ProcessSandbox(Sandbox):
             )
         finally:
             _kill(worker)
-            if code is None:
-                host.close()
-            else:
-                self._hosts.free(host, surroundings)
+            host.forget(unit)
         if self.stopping.is_set():
             return STOPPED
         seconds = time.monotonic() - started
@@ -155,13 +153,13 @@ def variables(limits: Limits) -> dict[str, str]:
 
 
 def _wait(
-    host: Host, worker: int, log: Path, deadline: float, report: EpochReport, stopping: threading.Event
+    host: Host, unit: int, log: Path, deadline: float, report: EpochReport, stopping: threading.Event
 ) -> tuple[int, int | None, bool]:
     """Wait for a worker; returns its exit code or minus its signal, peak resident bytes, and whether it was too slow."""
-    tail = Tail(log, report)
+    tail, worker = Tail(log, report), host.workers[unit]
     timed_out = False
     while True:
-        answer = host.poll(POLL)
+        answer = host.poll(unit, POLL)
         tail.read()
         if answer:
             return os.waitstatus_to_exitcode(int(answer["status"])), int(answer["peak_bytes"]), timed_out

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from benchmark.sandbox import Limits, ProcessSandbox
-from benchmark.sandbox.hosts import Host, HostDiedError, Hosts
+from benchmark.sandbox.hosts import Host, HostDiedError, Servers
 
 ECHO = (
     "import json, os, sys\n"
     "for line in sys.stdin:\n"
-    "    print(json.dumps({'pid': os.getpid()}), flush=True)\n"
-    "    print(json.dumps({'status': 0, 'peak_bytes': 1}), flush=True)\n"
+    "    unit = json.loads(line)['unit']\n"
+    "    print(json.dumps({'unit': unit, 'pid': os.getpid()}), flush=True)\n"
+    "    print(json.dumps({'unit': unit, 'status': 0, 'peak_bytes': 1}), flush=True)\n"
 )
 
 
@@ -34,7 +35,7 @@ def broken_unit(folder: Path) -> tuple[Path, Path]:
 
 
 def hosts_of(sandbox: ProcessSandbox) -> list[Host]:
-    return [host for free in sandbox._hosts._free.values() for host in free]
+    return list(sandbox._hosts.running.values())
 
 
 def test_one_host_serves_unit_after_unit_and_ends_with_the_run(sandbox: ProcessSandbox, tmp_path: Path) -> None:
@@ -74,20 +75,22 @@ def test_a_host_that_cannot_start_says_what_it_printed(
     assert "this torch is broken" in outcome.message
 
 
-def test_hosts_are_kept_by_their_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    hosts, made = Hosts(), []
+def test_hosts_are_kept_by_their_environment(tmp_path: Path) -> None:
+    made: list[dict[str, str]] = []
 
-    def host(command: list[str], environment: dict[str, str]) -> Host:
-        made.append(environment)
-        return Host([sys.executable, "-c", ECHO], environment)
+    class Echo(Host):
+        def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+            made.append(environment)
+            super().__init__([sys.executable, "-c", ECHO], environment)
 
-    monkeypatch.setattr("benchmark.sandbox.hosts.Host", host)
+    hosts = Servers(Echo, "not.asked.for")
     one, two = {"OMP_NUM_THREADS": "1"}, {"OMP_NUM_THREADS": "2"}
     for environment in (one, one, two, one):
-        taken, pid = hosts.start(environment, tmp_path, tmp_path)
-        assert pid == taken.process.pid
-        assert taken.poll(10.0) == {"status": 0, "peak_bytes": 1}
-        hosts.free(taken, environment)
+        taken, unit = hosts.start(environment, tmp_path, tmp_path)
+        assert taken.workers == {unit: taken.process.pid}
+        assert taken.poll(unit, 10.0) == {"unit": unit, "status": 0, "peak_bytes": 1}
+        taken.forget(unit)
+        assert not taken.workers
     assert made == [one, two]
     hosts.close()
 
@@ -97,29 +100,54 @@ def test_a_host_without_a_program_is_named() -> None:
         Host(["/nowhere/python"], {})
 
 
-def test_what_a_unit_leaves_in_memory_is_gone_for_the_next(tmp_path: Path) -> None:
-    """Every unit is a fork of a host that has seen none."""
+def host_of(*lines: str) -> Host:
+    """A host whose worker is some lines of Python."""
+    body = "".join(f"    {line}\n" for line in lines)
     code = (
-        "import sys, types, json\n"
+        "import os, sys, time, types\n"
         "module = types.ModuleType('benchmark.training.worker')\n"
-        "def main(arguments):\n"
-        "    sys.seen = getattr(sys, 'seen', 0) + 1\n"
-        "    open('seen', 'w').write(str(sys.seen))\n"
-        "    return 0\n"
+        f"def main(arguments):\n{body}    return 0\n"
         "module.main = main\n"
         "import benchmark.training\n"
         "sys.modules['benchmark.training.worker'] = benchmark.training.worker = module\n"
         "import runpy\nsys.argv = ['host']\n"
         "runpy.run_module('benchmark.start_worker', run_name='__main__')\n"
     )
-    host = Host([sys.executable, "-c", code], {**os.environ, "KARYOBENCH_HARNESS": ""})
+    return Host([sys.executable, "-c", code], {**os.environ, "KARYOBENCH_HARNESS": ""})
+
+
+def test_units_that_run_at_once_are_of_one_host_and_end_on_their_own(tmp_path: Path) -> None:
+    """So that they share the memory of what it has imported; each waits here for a file."""
+    host = host_of("print(os.getppid(), flush=True)", "while not os.path.exists('go'): time.sleep(0.01)")
+    outputs = [tmp_path / name for name in ("first", "second", "third")]
+    try:
+        for output in outputs:
+            output.mkdir()
+        units = [host.begin(tmp_path, output) for output in outputs]
+        assert len({host.workers[unit] for unit in units}) == 3 and host.poll(units[0], 0.05) is None
+        for place, status in ((1, 0), (0, 0), (2, int(signal.SIGKILL))):
+            if status:
+                os.kill(host.workers[units[place]], status)
+            else:
+                (outputs[place] / "go").touch()
+            answer = host.poll(units[place], 30.0)
+            assert answer is not None and answer["status"] == status and answer["peak_bytes"] > 1 << 20
+        assert {(output / "worker.log").read_text() for output in outputs} == {f"{host.process.pid}\n"}
+    finally:
+        host.close()
+
+
+def test_what_a_unit_leaves_in_memory_is_gone_for_the_next(tmp_path: Path) -> None:
+    """Every unit is a fork of a host that has seen none."""
+    host = host_of("sys.seen = getattr(sys, 'seen', 0) + 1", "open('seen', 'w').write(str(sys.seen))")
     pids = set()
     try:
         for number in range(3):
             output = tmp_path / str(number)
             output.mkdir()
-            pids.add(host.begin(tmp_path, output))
-            answer = host.poll(30.0)
+            unit = host.begin(tmp_path, output)
+            pids.add(host.workers[unit])
+            answer = host.poll(unit, 30.0)
             assert answer is not None and answer["status"] == 0, (output / "worker.log").read_text()
             assert (output / "seen").read_text() == "1"
     finally:

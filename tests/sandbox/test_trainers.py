@@ -76,7 +76,7 @@ def test_one_that_takes_too_long_is_ended_and_the_others_are_not(
     assert (outcome.status, outcome.kind) == ("model-failure", "time-out")
     assert time.monotonic() - started >= 0.4, "the limit is of a unit alone; two share the device"
     assert run("other").status == "finished"
-    [trainer] = sandbox._trainers._running.values()
+    [trainer] = sandbox._trainers.running.values()
     assert trainer.process.poll() is None and not trainer._answers
 
 
@@ -85,7 +85,7 @@ def test_the_end_of_the_process_is_the_machines_failure_of_all_and_the_next_unit
 ) -> None:
     with ThreadPoolExecutor() as pool:
         first = pool.submit(run, "endless")
-        while not sandbox._trainers._running:
+        while not sandbox._trainers.running:
             time.sleep(0.01)
         second = pool.submit(run, "dies")
         ended = [first.result(timeout=30), second.result(timeout=30)]
@@ -97,11 +97,11 @@ def test_the_end_of_the_process_is_the_machines_failure_of_all_and_the_next_unit
 def test_an_interrupted_run_ends_it(stand_in: None, run: Callable[..., Outcome], sandbox: ProcessSandbox) -> None:
     with ThreadPoolExecutor() as pool:
         waiting = [pool.submit(run, "endless") for _ in range(2)]
-        while not sandbox._trainers._running:
+        while not sandbox._trainers.running:
             time.sleep(0.01)
         sandbox.stop()
         assert {one.result(timeout=30).kind for one in waiting} == {"stopped"}
-    [trainer] = sandbox._trainers._running.values()
+    [trainer] = sandbox._trainers.running.values()
     assert trainer.process.poll() == -signal.SIGKILL
 
 
@@ -145,7 +145,7 @@ def test_real_units_share_one_process_and_one_with_code_of_its_own_does_not(
         thread.join()
     assert [outcomes[number].status for number in range(3)] == ["finished"] * 3, outcomes
     assert [outcomes[number].details.get("beside") for number in range(3)] in ([2, 2, None], [1, 2, None], [2, 1, None])
-    assert len(sandbox._trainers._running) == 1 and len(sandbox._hosts._free) == 1
+    assert len(sandbox._trainers.running) == 1 and len(sandbox._hosts.running) == 1
     written = [(output / "logits.npy").read_bytes() for _, output in folders]
     assert written[0] == written[1] == written[2]
     assert len(lines) == 6, "a line an epoch of each"
@@ -155,7 +155,7 @@ def test_real_units_share_one_process_and_one_with_code_of_its_own_does_not(
 
 def test_it_ends_with_its_harness(sandbox: ProcessSandbox, stand_in: None, run: Callable[..., Outcome]) -> None:
     run("one")
-    [trainer] = sandbox._trainers._running.values()
+    [trainer] = sandbox._trainers.running.values()
     sandbox.close()
     assert trainer.process.poll() == -signal.SIGKILL
     with pytest.raises(ProcessLookupError):
