@@ -62,7 +62,7 @@ class Trained(NamedTuple):
     Attributes:
         model: with its final weights.
         forward: the model in evaluation mode, for more images.
-        how: how its steps were made, for the record.
+        how: how its steps and its evaluation were made, for the record.
     """
 
     model: nn.Module
@@ -142,7 +142,7 @@ def train_while(
             best = (f1, copy.deepcopy(model.state_dict()))
     if best is not None:
         model.load_state_dict(best[1])
-    return Trained(model, forward, state(steps))
+    return Trained(model, forward, state(steps) | forward.state())
 
 
 def train(

@@ -48,7 +48,9 @@ class Forward:
 
     def __init__(self, model: nn.Module, normalise: Normaliser, precision: str, record: bool = False) -> None:
         self.model, self.normalise, self.precision, self.record = model, normalise, precision, record
-        self._graph: torch.cuda.CUDAGraph | None = None
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.refused = ""
+        """Why it could not be recorded; empty where it was, or was not tried."""
         self._input = self._output = torch.empty(0)
         self._warm = False
 
@@ -65,19 +67,36 @@ class Forward:
         if not self._warm:
             self._warm = True
             return self._call(batch)
-        if self._graph is None:
-            self._input = batch.clone()
-            graph = torch.cuda.CUDAGraph()
-            try:
-                with torch.cuda.graph(graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"):
-                    self._output = self._call(self._input)
-            except RuntimeError:  # the network waits for the device: it is called, as before
-                self.record = False
-                return self._call(batch)
-            self._graph = graph
+        if self.graph is None and not self.refused:
+            self._record(batch)
+        if self.graph is None:
+            return self._call(batch)
         self._input.copy_(batch)
-        self._graph.replay()
+        self.graph.replay()
         return self._output.clone()
+
+    def _record(self, batch: torch.Tensor) -> None:
+        self._input = batch.clone()
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"):
+                self._output = self._call(self._input)
+        except RuntimeError as error:  # the network waits for the device: it is called, as before
+            self.refused = reason(error)
+            return
+        self.graph = graph
+
+    def state(self) -> dict[str, Any]:
+        """How images were evaluated, for the record."""
+        if not self.record:
+            return {"evaluation": "called"}
+        how = "called" if self.graph is None else "recorded"
+        return {"evaluation": how, "evaluation_not_recorded": self.refused or None}
+
+
+def reason(error: RuntimeError) -> str:
+    """The first line of an error, for the record."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:300]
 
 
 def logits_while(

@@ -22,7 +22,7 @@ from torch import nn
 from benchmark.track import Recipe
 from benchmark.training.augment import Augmenter, Drawn
 from benchmark.training.depthwise import fast_depthwise
-from benchmark.training.predict import Normaliser, as_float
+from benchmark.training.predict import Normaliser, as_float, reason
 
 WARM = 3
 """Steps before the recording: libraries choose kernels and reserve memory in them, the optimiser makes its state."""
@@ -239,7 +239,7 @@ class Recorded:
             with torch.cuda.graph(graph, stream=torch.cuda.current_stream(), capture_error_mode="thread_local"):
                 self.body()
         except RuntimeError as error:  # the network waits for the device, or a kernel cannot be recorded
-            self.refused = str(error).splitlines()[0][:300]
+            self.refused = reason(error)
             return
         self.graph = graph
 
