@@ -1,15 +1,51 @@
-"""All trainings of one protocol on one target, and which of them make full repeats."""
+"""What makes trainings comparable; all of one protocol on one target, and which of them make full repeats."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
+from benchmark.files import digest
 from benchmark.records import Record
 
 Place = tuple[int, int]
 """(repeat, fold)."""
+
+
+class Trial(NamedTuple):
+    """What makes trainings comparable: one submission version on one target of one track version, by one era of the harness.
+
+    Attributes:
+        submission: its name.
+        model: its version: model and code.
+        track: name.
+        track_digest: its version.
+        target: dataset.
+        manifest: its version.
+        era: of the harness, see `benchmark.versions`.
+        weights: hash of the ImageNet weights; empty where no training started from any.
+    """
+
+    submission: str
+    model: str
+    track: str
+    track_digest: str
+    target: str
+    manifest: str
+    era: str = ""
+    weights: str = ""
+
+    @property
+    def frame(self) -> tuple[str, str]:
+        """What makes submissions comparable: the version of the track and the era of the harness."""
+        return self.track_digest, self.era
+
+    @property
+    def version(self) -> str:
+        """What to call its version, in eight hex digits: of model, code and weights."""
+        return digest([self.model, self.weights])[:8]
 
 
 def full_repeats(places: Collection[Place]) -> list[Place]:

@@ -9,22 +9,23 @@ imagenet and than imagenet-long, its control for more training.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmark.arm import Arm
+from benchmark.arm import Arm, Trial
 from benchmark.data.manifest import CLASSES
 from benchmark.errors import InputError
 from benchmark.protocol import BASELINE, LONG, PROTOCOLS, TWO_STEP
-from benchmark.results import Pair, Results, Trial
+from benchmark.results import Pair, Results
 from benchmark.stats import secondary, verdict
 from benchmark.stats.bootstrap import Interval, gain_interval
 from benchmark.stats.design import Design, Variances
 from benchmark.stats.pigeonhole import Draws, draw
 from benchmark.stats.procedures import TEST_TO_TRAIN, by_training
 from benchmark.stats.verdict import Contrast, Verdict
+from benchmark.versions import present
 from benchmark.wording import sentence
 
 LEAST_GROUPS = 2
@@ -105,12 +106,12 @@ def find(
         baseline: a protocol.
         step: told how many families are done and how many there are.
     """
-    families: dict[tuple[str, Question], list[tuple[Trial, Pair]]] = defaultdict(list)
+    families: dict[tuple[tuple[str, str], tuple[str, str]], list[tuple[Trial, Pair]]] = defaultdict(list)
     for trial, arms in results.trials.items():
         for pair in pairs(results, arms, baseline):
             question = pair.protocol, pair.baseline
             kind = question if question in (REGISTERED, (TWO_STEP, LONG)) else ("exploratory", baseline)
-            families[trial.track_digest, kind].append((trial, pair))
+            families[trial.frame, kind].append((trial, pair))
     found = {}
     drawn: dict[Shape, Draws] = {}
     for done, ((_, kind), members) in enumerate(families.items(), 1):
@@ -218,6 +219,20 @@ def _secondary(results: Results, arms: dict[str, Arm], pair: Pair) -> dict[str, 
     return columns
 
 
+def labels(trials: Iterable[Trial]) -> dict[tuple[str, str], str]:
+    """What to call a track, by the frame of its trials: with its version, and with the era of the harness, where there are several."""
+    frames = {trial.frame: trial.track for trial in trials}
+    versions = Counter(name for name, _ in {(name, digest) for (digest, _), name in frames.items()})
+    eras = Counter(name for name, _ in {(name, era) for (_, era), name in frames.items()})
+    here = present()
+    return {
+        (digest, era): name
+        + (f"-{digest[:8]}" if versions[name] > 1 else "")
+        + (f"-harness-{era}" if eras[name] > 1 and era != here else "")
+        for (digest, era), name in frames.items()
+    }
+
+
 def summary(
     results: Results,
     baseline: str = BASELINE,
@@ -226,7 +241,7 @@ def summary(
 ) -> list[dict[str, Any]]:
     """One entry a trial: scores, gains and verdicts of every protocol, as plain data in parts of 1.
 
-    Where a ledger holds several versions of one track, its name carries the version.
+    Where a ledger holds several versions of one track, its name carries the version; see `labels`.
 
     Args:
         results: of one whole ledger or track.
@@ -236,15 +251,14 @@ def summary(
     """
     found, listed = find(results, baseline, step), results.listed().trials
     rows = []
-    versions = {(trial.track, trial.track_digest) for trial in results.trials}
-    several = {name for name, count in Counter(name for name, _ in versions).items() if count > 1}
+    label_of = labels(results.trials)
     for trial, arms in sorted(results.trials.items()):
         if submissions and trial.submission not in submissions:
             continue
-        label = f"{trial.track}-{trial.track_digest[:8]}" if trial.track in several else trial.track
-        row: dict[str, Any] = {"submission": trial.submission, "track": label, "target": trial.target}
+        row: dict[str, Any] = {"submission": trial.submission, "track": label_of[trial.frame], "target": trial.target}
         row["withdrawn"] = trial not in listed
         row["track_digest"], row["version"], row["manifest"] = trial.track_digest, trial.model, trial.manifest
+        row["era"], row["weights"] = trial.era, trial.weights
         row["simulated"] = any(r["track"]["simulated"] for a in arms.values() for r in a.records.values())
         row["pinned"] = all(r["submission"]["pinned"] for a in arms.values() for r in a.records.values())
         row["protocols"] = {}

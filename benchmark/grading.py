@@ -45,6 +45,7 @@ from benchmark.stats.design import Design
 from benchmark.stats.metrics import confusion_by_group
 from benchmark.stats.pseudo import macro, pseudo_values, tally
 from benchmark.stats.twoway import components
+from benchmark.versions import era
 
 if TYPE_CHECKING:
     from benchmark.ledger import Ledger
@@ -225,7 +226,8 @@ def siblings(record: Record, units: Mapping[str, Record]) -> list[Record]:
     def arm(one: Record) -> tuple[object, ...]:
         submission, dataset = one["submission"], one["dataset"]
         version = (submission["name"], submission["model"], submission["code"])
-        return (*version, one["arm"], one["track"]["digest"], dataset["name"], dataset["manifest"])
+        made = one["weights"], era(one)
+        return (*version, *made, one["arm"], one["track"]["digest"], dataset["name"], dataset["manifest"])
 
     same = {(r["repeat"], r["fold"]): r for r in units.values() if r["status"] == "scored" and arm(r) == arm(record)}
     folds = {fold for _, fold in same}

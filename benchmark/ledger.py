@@ -26,13 +26,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmark import withdrawal
+from benchmark import correction, withdrawal
 from benchmark.data import manifest as manifests
 from benchmark.data.manifest import CLASSES, Manifest
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, canonical, disk_errors, sha256_file, write_at, write_json
 from benchmark.packing import pack, unpack
-from benchmark.records import GENESIS, REPRODUCTION, WITHDRAWAL, Reader, Record, chained
+from benchmark.records import CORRECTION, GENESIS, REPRODUCTION, WITHDRAWAL, Reader, Record, chained
 from benchmark.scoring import Stored, score
 
 CUT_OFF = "the last line was cut off (a crash); the next append removes it"
@@ -73,11 +73,7 @@ class Ledger:
         return [record for record in self._reader.records() if record.get("type") == wanted]
 
     def records(self) -> list[Record]:
-        """All records of units, oldest first.
-
-        Raises:
-            IntegrityError: for a line that is no record.
-        """
+        """All records of units, oldest first; an `IntegrityError` for a line that is no record."""
         return self._of_type(None)
 
     def reproductions(self) -> list[Record]:
@@ -87,6 +83,10 @@ class Ledger:
     def withdrawals(self) -> list[Record]:
         """All records that withdraw a submission, oldest first; see `benchmark.withdrawal`. Errors as `records`."""
         return self._of_type(WITHDRAWAL)
+
+    def corrections(self) -> list[Record]:
+        """All records that correct a submission, oldest first; see `benchmark.correction`. Errors as `records`."""
+        return self._of_type(CORRECTION)
 
     def head(self) -> str:
         """Hash of the last record, which stands for the whole chain before it."""
@@ -252,8 +252,6 @@ class Ledger:
             rescore: also compute scores and grades again from the stored predictions.
             workers: processes that check the lines; default: as many as there are processors.
         """
-        from benchmark import grading  # with scipy's statistics, which take long to import and are needed here only
-
         findings: list[Finding] = []
         before: dict[str, Record] = {}
         previous = GENESIS
@@ -269,12 +267,8 @@ class Ledger:
                     broken = "the chain is broken: a record before it was changed, moved or removed"
                     findings.append(Finding(number, broken))
                 previous = record["hash"]
-                if record.get("type") == REPRODUCTION:
-                    problem = grading.problem(self, record, before) if rescore else None
-                    findings.extend([Finding(number, problem)] if problem else [])
-                    continue
-                if record.get("type") == WITHDRAWAL:
-                    problem = withdrawal.problem(record, before)
+                if "type" in record:
+                    problem = self._verify_other(record, before, rescore)
                     findings.extend([Finding(number, problem)] if problem else [])
                     continue
                 before[record["key"]] = record
@@ -283,6 +277,16 @@ class Ledger:
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 findings.append(Finding(number, f"not a record: {error}"))
         return findings
+
+    def _verify_other(self, record: Record, before: dict[str, Record], rescore: bool) -> str | None:
+        """What is wrong with a record that is not of a unit."""
+        if record["type"] == WITHDRAWAL:
+            return withdrawal.problem(record, before)
+        if record["type"] == CORRECTION:
+            return correction.problem(self, record, before)
+        from benchmark import grading  # with scipy's statistics, which take long to import and are needed here only
+
+        return grading.problem(self, record, before) if rescore else None
 
     def _verify_scores(self, number: int, record: Record) -> list[Finding]:
         try:

@@ -26,7 +26,7 @@ from benchmark import grading, withdrawal
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, digest
 from benchmark.ledger import CUT_OFF, Ledger
-from benchmark.records import GENESIS, REPRODUCTION, WITHDRAWAL, Record, chained
+from benchmark.records import CORRECTION, GENESIS, REPRODUCTION, WITHDRAWAL, Record, chained
 
 Keep = Literal["ours"]
 LINKS = ("prev", "hash", "origin")
@@ -50,7 +50,7 @@ class Merge:
         fresh: records to be appended, in order.
         skipped: number of records that we have.
         conflicts: units that were told differently.
-        left_out: reproductions and withdrawals of records that lost a conflict: their hashes.
+        left_out: reproductions, withdrawals and corrections of records that lost a conflict: their hashes.
         added: records as they were appended.
     """
 
@@ -184,10 +184,12 @@ def _difference(ours: Record, theirs: Record) -> str | None:
 
 
 def _stands(kind: str, record: Record, units: Mapping[str, Record], lost: Collection[str]) -> bool:
-    """Whether a reproduction or withdrawal is of records that we have, or will have, as they have them."""
+    """Whether a reproduction, withdrawal or correction is of records that we have, or will have, as they have them."""
     if kind == REPRODUCTION:
         keys = {record["of"], *record["trainings"]}
         return keys <= units.keys() and keys.isdisjoint(lost)
+    if kind == CORRECTION:
+        return record["version"] in withdrawal.versions(units.values(), record["submission"])
     return kind == WITHDRAWAL and withdrawal.problem(record, units) is None
 
 
@@ -237,6 +239,8 @@ def _files(record: Record, cards: Mapping[str, list[str]]) -> Iterator[Path]:
     """What one record points to; `cards` of those kept, by dataset: records of before they were kept name none."""
     if record.get("type") == REPRODUCTION and record["predictions"]:
         yield _path("reproductions", record["predictions"]["sha256"], "npz")
+    if record.get("type") == CORRECTION:
+        yield from (_path("submissions", record[name], "json") for name in ("before", "document"))
     if "type" in record:
         return
     predictions, dataset = _path("predictions", record["key"], "npz"), record["dataset"]

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.arm import Arm, Place
+from benchmark.arm import Arm, Place, Trial
 from benchmark.errors import InputError
 from benchmark.protocol import BASELINE, PROTOCOLS, TWO_STEP
-from benchmark.results import Pair, Results, Trial
+from benchmark.results import Pair, Results
 from benchmark.stats import general, pigeonhole
 from benchmark.stats.design import Design
 from benchmark.stats.pseudo import macro
@@ -30,15 +30,15 @@ MOST_RANKED = 300
 below this many others is told apart from none that matters."""
 
 
-def _fields(results: Results) -> Iterator[tuple[str, str, Field]]:
-    """Trials by track version and target; of several versions of a submission the newest counts."""
-    keys = sorted({(trial.track_digest, trial.target, trial.manifest) for trial in results.trials})
-    for digest, target, manifest in keys:
+def _fields(results: Results) -> Iterator[tuple[tuple[str, str], str, Field]]:
+    """Trials by frame (see `Trial`) and target; of several versions of a submission the newest counts."""
+    keys = sorted({(trial.frame, trial.target, trial.manifest) for trial in results.trials})
+    for frame, target, manifest in keys:
         newest: dict[str, Trial] = {}
         for trial in results.trials:
-            if (trial.track_digest, trial.target, trial.manifest) == (digest, target, manifest):
+            if (trial.frame, trial.target, trial.manifest) == (frame, target, manifest):
                 newest[trial.submission] = trial
-        yield digest, target, {trial: results.trials[trial] for _, trial in sorted(newest.items())}
+        yield frame, target, {trial: results.trials[trial] for _, trial in sorted(newest.items())}
 
 
 def _largest(sets: Iterable[Sequence[Place]]) -> list[Place]:
@@ -70,7 +70,7 @@ def ranks(results: Results, protocol: str = TWO_STEP) -> list[dict[str, Any]]:
             zip(chosen, (Rank(*one) for one in found), strict=True), key=lambda one: (one[1].rank, -one[1].score)
         )
         lines += [
-            {"track": trial.track, "track_digest": trial.track_digest, "target": target, "protocol": protocol,
+            {"track": trial.track, "track_digest": trial.track_digest, "era": trial.era, "target": target, "protocol": protocol,
              "submission": trial.submission, **place._asdict()}
             for trial, place in named
         ]  # fmt: skip
@@ -106,8 +106,8 @@ def answers(results: Results, protocol: str = TWO_STEP, baseline: str = BASELINE
     for name in (protocol, baseline):
         if name not in PROTOCOLS:
             raise InputError("no such protocol", field="protocol", found=name, allowed=tuple(PROTOCOLS))
-    asked: dict[str, list[tuple[Trial, Pair]]] = {}
-    for digest, _, field in _fields(results):
+    asked: dict[tuple[str, str], list[tuple[Trial, Pair]]] = {}
+    for frame, _, field in _fields(results):
         pairs = {trial: pair for trial, arms in field.items() if (pair := results.pair(arms, protocol, baseline))}
         wanted = _largest(pair.places for pair in pairs.values())
         chosen = [(trial, pair) for trial, pair in pairs.items() if pair.places == wanted]
@@ -116,7 +116,7 @@ def answers(results: Results, protocol: str = TWO_STEP, baseline: str = BASELINE
         one = chosen[0][1]
         if one.trainings < 2 or one.groups < 2 or needs(Design(one.repeats, one.blocks)):
             continue
-        asked.setdefault(digest, []).extend(chosen)
+        asked.setdefault(frame, []).extend(chosen)
     lines = []
     for members in asked.values():
         if len({trial.submission for trial, _ in members}) > 1:
@@ -127,6 +127,7 @@ def answers(results: Results, protocol: str = TWO_STEP, baseline: str = BASELINE
                 {
                     "track": track.track,
                     "track_digest": track.track_digest,
+                    "era": track.era,
                     "protocol": protocol,
                     "over": baseline,
                     **one,

@@ -37,6 +37,7 @@ from scipy import stats
 
 from benchmark.records import Record
 from benchmark.stats.multiple import holm
+from benchmark.versions import era
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,7 +53,7 @@ LEAST_SPREAD = 0.1
 equal by chance or by rounding must not make a small difference look impossible."""
 
 
-Place = tuple[str, str, str]
+Place = tuple[str, str, str, str]
 """Track digest, target, protocol."""
 
 
@@ -189,7 +190,7 @@ def judge(records: Iterable[Record]) -> dict[str, Judgement]:
         if score is None:
             judged[key] = Judgement(None, whole=False)
         else:
-            place = record["track"]["digest"], record["dataset"]["name"], record["arm"]
+            place = record["track"]["digest"], era(record), record["dataset"]["name"], record["arm"]
             sets[place][record["submission"]["name"]][key] = logit(score)
     between: dict[tuple[str, ...], Flag] = {}
     within: dict[tuple[str, ...], Flag] = {}

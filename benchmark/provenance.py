@@ -6,7 +6,7 @@ import functools
 import hashlib
 from importlib import metadata
 
-import benchmark
+from benchmark import versions
 from benchmark.resources import PACKAGE
 
 NAMED = ("torch", "torchvision", "timm", "numpy", "scipy", "safetensors", "huggingface-hub", "pillow", "pydantic")
@@ -26,8 +26,8 @@ def packages() -> dict[str, str]:
 
 @functools.cache
 def harness() -> dict[str, str]:
-    """Version of this package, and a hash over its Python files (16 hex digits): its revision."""
+    """Version of this package, the numbers that decide its results, and a hash over its Python files (16 hex digits): its revision."""
     total = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
         total.update(path.relative_to(PACKAGE).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return {"version": benchmark.__version__, "code": total.hexdigest()[:16]}
+    return {**versions.own(), "code": total.hexdigest()[:16]}

@@ -25,6 +25,9 @@ REPRODUCTION = "reproduction"
 WITHDRAWAL = "withdrawal"
 """The `type` of a record that takes a submission off the board; its units stay where they are."""
 
+CORRECTION = "correction"
+"""The `type` of a record by which a submission says something else of itself, and nothing that decides a result."""
+
 LINES = 500
 """Lines that a process is given at once."""
 
@@ -191,7 +194,7 @@ class Reader:
         where = f"line {number}"
         if not isinstance(record, dict) or record.get("format") != FORMAT:
             raise IntegrityError("unknown record format", file=self.path, field=where, allowed=str(FORMAT))
-        if record.get("type") not in (None, REPRODUCTION, WITHDRAWAL):
+        if record.get("type") not in (None, REPRODUCTION, WITHDRAWAL, CORRECTION):
             problem, hint = "unknown type of record", "A newer version of this program may know it"
             raise IntegrityError(problem, file=self.path, field=where, found=record["type"], hint=hint)
         return record

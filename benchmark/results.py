@@ -1,21 +1,21 @@
 """From ledger records to arms that may be compared: the only reader of records for tables and pages.
 
 Every figure is computed again from the stored predictions. Arms are paired only within one
-submission version, track version and manifest, and only over the folds and repeats both have.
+submission version, track version, manifest and era of the harness, and only over the folds and repeats both have.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.arm import Arm, Place, full_repeats
+from benchmark.arm import Arm, Place, Trial, full_repeats
 from benchmark.data.manifest import Tested
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
@@ -26,21 +26,11 @@ from benchmark.scoring import by_group, tallied
 from benchmark.stats.bootstrap import Interval, score_interval
 from benchmark.stats.generator import Experiment
 from benchmark.stats.pseudo import Tally, check_paired
-from benchmark.withdrawal import version, withdrawn
+from benchmark.versions import era, one_era
+from benchmark.withdrawal import Withdrawn, version
 
 Ints = npt.NDArray[np.int64]
 Classes = npt.NDArray[np.uint8]
-
-
-class Trial(NamedTuple):
-    """What makes trainings comparable: one submission version on one target of one track version."""
-
-    submission: str
-    model: str
-    track: str
-    track_digest: str
-    target: str
-    manifest: str
 
 
 @dataclass(frozen=True)
@@ -122,35 +112,48 @@ class Results:
         self.memo = memo or Memo()
         self.trials: dict[Trial, dict[str, Arm]] = {}
         self.said: dict[str, Classes] = {}
-        for record in ledger.by_key().values():
-            if record["arm"] not in PROTOCOLS or (track and record["track"]["name"] != track):
-                continue
-            if submissions and record["submission"]["name"] not in submissions:
-                continue
+        chosen = [
+            record
+            for record in ledger.by_key().values()
+            if record["arm"] in PROTOCOLS
+            and (not track or record["track"]["name"] == track)
+            and (not submissions or record["submission"]["name"] in submissions)
+        ]
+        weighted: dict[Trial, dict[Trial, None]] = defaultdict(dict)
+        for trial in map(self._trial, chosen):
+            if trial.weights:
+                weighted[trial._replace(weights="")][trial] = None
+        for record in chosen:
             trial = self._trial(record)
-            arms = self.trials.setdefault(trial, {})
-            arm = arms.setdefault(record["arm"], Arm(record["arm"]))
-            place = record["repeat"], record["fold"]
-            if place in arm.records:
-                raise InputError(
-                    f"two units of {trial.submission}, {arm.protocol} on {trial.target}, repeat {place[0]}, "
-                    f"fold {place[1]}: {arm.records[place]['key'][:12]} and {record['key'][:12]}",
-                    file=ledger.path,
-                    field="repeat, fold",
-                    allowed="one unit of a version of a submission",
-                )
-            arm.records[place] = record
+            for one in weighted.get(trial, (trial,)):  # what started from no weights is the same whatever the weights
+                self._put(one, record)
+
+    def _put(self, trial: Trial, record: Record) -> None:
+        arm = self.trials.setdefault(trial, {}).setdefault(record["arm"], Arm(record["arm"]))
+        place = record["repeat"], record["fold"]
+        if place in arm.records:
+            raise InputError(
+                f"two units of {trial.submission}, {arm.protocol} on {trial.target}, repeat {place[0]}, "
+                f"fold {place[1]}: {arm.records[place]['key'][:12]} and {record['key'][:12]}",
+                file=self.ledger.path,
+                field="repeat, fold",
+                allowed="one unit of a version of a submission",
+            )
+        arm.records[place] = record
 
     @staticmethod
     def _trial(record: Record) -> Trial:
         track, dataset, name = record["track"], record["dataset"], record["submission"]["name"]
-        return Trial(name, version(record), track["name"], track["digest"], dataset["name"], dataset["manifest"])
+        return Trial(
+            name, version(record), track["name"], track["digest"], dataset["name"], dataset["manifest"], era(record),
+            record["weights"] or "",
+        )  # fmt: skip
 
     def listed(self) -> Results:
         """The same without the withdrawn versions: what is shown and ranked. Families are taken over all."""
-        gone = withdrawn(self.ledger.withdrawals())
+        gone = Withdrawn(self.ledger.withdrawals())
         other = copy(self)
-        other.trials = {t: arms for t, arms in self.trials.items() if t.model not in gone.get(t.submission, {})}
+        other.trials = {t: arms for t, arms in self.trials.items() if not gone.of(t.submission, t.model, t.weights)}
         return other
 
     def matrices(self, arms: Sequence[Arm], places: Sequence[Place]) -> Ints:
@@ -188,6 +191,7 @@ class Results:
         folds = [sorted(fold for r, fold in places if r == repeat) for repeat in repeats]
         if any(found != folds[0] for found in folds):
             raise InputError("repeats hold different folds", field=arm.protocol, found=folds)
+        one_era((arm.records[place] for place in places), arm.protocol)
         return [[arm.records[repeat, fold] for fold in folds[0]] for repeat in repeats]
 
     def _counted(self, record: Record) -> tuple[Classes, Tested]:

@@ -45,34 +45,66 @@ def withdraw(ledger: Ledger, submission: str, reason: str) -> Record:
         known = sorted({record["submission"]["name"] for record in records})
         raise InputError("no record of this submission", file=ledger.path, field="submission", found=submission,
                          allowed=known or "none")  # fmt: skip
-    if set(found) <= set(withdrawn(ledger.withdrawals()).get(submission, {})):
+    weights = _weights(records, submission)
+    gone = Withdrawn(ledger.withdrawals())
+    if all(gone.of(submission, one, hash_) for one in found for hash_ in weights[one]):
         raise InputError("is withdrawn already", file=ledger.path, field="submission", found=submission)
-    text = reason.strip()
-    if not text or len(text) > MOST or not text.isprintable():
-        raise InputError("must say why", field="reason", found=reason, allowed=f"one line of 1 to {MOST} characters")
     return ledger.append({
         "type": "withdrawal",
         "submission": submission,
         "versions": found,
-        "reason": text,
+        "weights": weights,
+        "reason": line(reason, "reason", "must say why", MOST),
         "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     })  # fmt: skip
 
 
-def withdrawn(withdrawals: Iterable[Record]) -> dict[str, dict[str, Record]]:
-    """The withdrawal of every withdrawn version, by submission and version; the first one counts."""
-    found: dict[str, dict[str, Record]] = {}
-    for record in withdrawals:
-        for one in record["versions"]:
-            found.setdefault(record["submission"], {}).setdefault(one, record)
+def _weights(records: Iterable[Mapping[str, Any]], submission: str) -> dict[str, list[str]]:
+    """Hashes of the weights that trainings of every version started from; an empty one stands for none."""
+    found: dict[str, dict[str, None]] = {}
+    for record in records:
+        if record["submission"]["name"] == submission:
+            found.setdefault(version(record), {})[record["weights"] or ""] = None
+    return {name: list(hashes) for name, hashes in found.items()}
+
+
+class Withdrawn:
+    """What is withdrawn: model and code with some weights. Records of before weights were named withdraw all of them."""
+
+    def __init__(self, withdrawals: Iterable[Record]) -> None:
+        self._found: dict[tuple[str, str], list[Record]] = {}
+        for record in withdrawals:
+            for one in record["versions"]:
+                self._found.setdefault((record["submission"], one), []).append(record)
+
+    def of(self, submission: str, version: str, weights: str = "") -> Record | None:
+        """The withdrawal of a version that started from some weights (empty: from none); the first one counts."""
+        for record in self._found.get((submission, version), ()):
+            if "weights" not in record or weights in record["weights"].get(version, ()):
+                return record
+        return None
+
+
+def line(text: str, field: str, problem: str, most: int) -> str:
+    """One line of text, without what stands around it.
+
+    Raises:
+        InputError: when it is empty, too long, of several lines, or holds what cannot be printed.
+    """
+    found = text.strip()
+    if not found or len(found) > most or not found.isprintable():
+        raise InputError(problem, field=field, found=text, allowed=f"one line of 1 to {most} characters")
     return found
 
 
 def problem(record: Record, before: Mapping[str, Record]) -> str | None:
     """What is wrong with a withdrawal, given the units recorded before it by key; None when nothing is."""
-    known = versions(before.values(), record["submission"])
-    if not record["versions"] or not set(record["versions"]) <= set(known):
+    known = _weights(before.values(), record["submission"])
+    named = record.get("weights", {})
+    if not record["versions"] or not set(record["versions"]) | set(named) <= set(known):
         return "withdraws a version that no record before it is of"
+    if any(not set(hashes) <= set(known[one]) for one, hashes in named.items()):
+        return "withdraws weights that no record before it started from"
     if not isinstance(record["reason"], str) or not record["reason"].strip():
         return "withdraws without a reason"
     return None

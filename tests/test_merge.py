@@ -238,7 +238,7 @@ def test_the_command_pulls_from_a_workspace_and_keeps_its_path_to_itself(ours: L
     assert done.exit_code == 0 and "5 records added, 1 skipped" in done.output, done.output
     assert {r["origin"]["ledger"] for r in entries(ours) if "origin" in r} == {"folder theirs"}
     again = CliRunner().invoke(app, ["pull", str(theirs.folder), "-w", str(ours.folder.parent), "--json"])
-    assert json.loads(again.output) == {"added": [], "skipped": 6, "conflicts": [], "left_out": []}
+    assert json.loads(again.output) == {"added": [], "skipped": 6, "conflicts": [], "left_out": [], "self_run": 0}
 
 
 def test_the_command_says_what_it_cannot_take(ours: Ledger, tmp_path: Path) -> None:

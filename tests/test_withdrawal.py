@@ -6,7 +6,7 @@ from benchmark.errors import InputError
 from benchmark.findings import summary
 from benchmark.overview import ranks
 from benchmark.results import Results
-from benchmark.withdrawal import withdraw, withdrawn
+from benchmark.withdrawal import Withdrawn, withdraw
 
 
 @pytest.fixture
@@ -38,7 +38,8 @@ def test_a_later_version_is_listed_again(two: Any) -> None:
     two.add("imagenet", 0, name="bad", submission={"name": "bad", "model": "m2", "code": None, "pinned": True})
     found = {(trial.submission, trial.model) for trial in Results(two.ledger).listed().trials}
     assert found == {("good", "m:None"), ("bad", "m2:None")}
-    assert list(withdrawn(two.ledger.withdrawals())["bad"]) == ["m:None"]
+    gone = Withdrawn(two.ledger.withdrawals())
+    assert gone.of("bad", "m:None") is not None and gone.of("bad", "m2:None") is None
 
 
 def test_nothing_is_deleted_and_the_chain_holds(two: Any) -> None:

@@ -16,7 +16,7 @@ from benchmark.board.counted import TOGETHER
 from benchmark.board.detail_model import Detail, Tallies
 from benchmark.board.exports import bundle as exports
 from benchmark.board.model import Board
-from benchmark.board.pages import changes, compare, frame, index, insight, method, status, submission
+from benchmark.board.pages import changes, compare, elsewhere, frame, index, insight, method, status, submission
 from benchmark.board.pictures import bundle as pictures
 from benchmark.board.reading import Reading
 from benchmark.crew import crew, slices
@@ -249,7 +249,7 @@ def _shared(board: Board, url: str | None, run: Found | None, reports: Iterable[
     yield Part("", None, partial(exports.files, board, url))
     yield Part("", None, partial(index.files, board), last=True)
     yield from (Part("", None, partial(insight.files, board, one)) for one in reports)
-    for files in (changes.files, compare.files, method.files):
+    for files in (changes.files, compare.files, elsewhere.files, method.files):
         yield Part("", None, partial(files, board))
     if run:
         yield Part("", None, partial(status.files, board, run.state, run.life))

@@ -6,6 +6,7 @@ stored predictions.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 import benchmark
 from benchmark.arm import Arm
-from benchmark.board import figures, history
+from benchmark.board import elsewhere, figures, history
 from benchmark.board.model import (
     Answer,
     Board,
@@ -34,6 +35,7 @@ from benchmark.files import digest, yaml_text
 from benchmark.insight.kept import Kept
 from benchmark.overview import answers, ranks
 from benchmark.protocol import PROTOCOLS
+from benchmark.versions import sentences
 
 
 def board(reading: Reading) -> Board:
@@ -47,18 +49,18 @@ def board(reading: Reading) -> Board:
     """
     lines = reading.current(line for line in reading.lines if not reading.is_withdrawn(line.trial))
     ranked = _ranks(reading)
-    labels = {line.trial.track_digest: str(line.summary["track"]) for line in reading.lines}
+    labels = {line.trial.frame: str(line.summary["track"]) for line in reading.lines}
     tracks = [_track(reading, label, [one for one in lines if one.summary["track"] == label])
               for label in sorted({str(line.summary["track"]) for line in lines})]  # fmt: skip
-    newest = max(
-        str(record["ended"]) for record in (*reading.all_records, *reading.reproductions, *reading.withdrawals)
-    )
+    others = (*reading.reproductions, *reading.withdrawals, *reading.corrections)
+    newest = max(str(record["ended"]) for record in (*reading.all_records, *others))
     return Board(
         source=Source(
             records=len(reading.all_records),
             reproductions=len(reading.reproductions),
             head=reading.ledger.head(),
             newest=newest,
+            self_run=elsewhere.state(reading.self_run),
             harness=benchmark.__version__,
         ),
         classes=CLASSES,
@@ -69,6 +71,7 @@ def board(reading: Reading) -> Board:
         general=tuple(_answer(one, labels) for one in answers(reading.listed)),
         changes=history.changes(reading),
         insight=tuple(map(insight, reading.reports)),
+        self_run=elsewhere.self_run(reading),
     )
 
 
@@ -81,24 +84,20 @@ def insight(one: Kept) -> Insight:
     )  # fmt: skip
 
 
-Place = tuple[str, str, str]
+Place = tuple[tuple[str, str], str, str]
 
 
 def _place(line: Line) -> Place:
-    return line.trial.track_digest, line.trial.target, line.trial.submission
+    return line.trial.frame, line.trial.target, line.trial.submission
 
 
 def _ranks(reading: Reading) -> dict[Place, Rank]:
     found = ranks(reading.listed)
-    sizes: dict[tuple[str, str], int] = {}
-    for one in found:
-        where = one["track_digest"], one["target"]
-        sizes[where] = sizes.get(where, 0) + 1
+    fields = [((one["track_digest"], one["era"]), str(one["target"])) for one in found]
+    sizes = Counter(fields)
     return {
-        (one["track_digest"], one["target"], one["submission"]): Rank(
-            rank=one["rank"], low=one["low"], high=one["high"], of=sizes[one["track_digest"], one["target"]]
-        )
-        for one in found
+        (*where, one["submission"]): Rank(rank=one["rank"], low=one["low"], high=one["high"], of=sizes[where])
+        for where, one in zip(fields, found, strict=True)
     }
 
 
@@ -195,6 +194,7 @@ def _track(reading: Reading, label: str, lines: Sequence[Line]) -> TrackInfo:
         epochs=document["recipe"]["epochs"],
         folds=len(document["folds"]),
         repeats=document["repeats"],
+        harness=tuple(sentences(record for line in lines for record in line.records)),
         datasets=tuple(_dataset(reading, by_target[name], document["folds"]) for name in sorted(by_target)),
         document=document,
         yaml=yaml_text(document),
@@ -225,9 +225,9 @@ def _dataset(reading: Reading, line: Line, folds: Sequence[int]) -> Dataset:
     )
 
 
-def _answer(one: dict[str, Any], labels: dict[str, str]) -> Answer:
+def _answer(one: dict[str, Any], labels: dict[tuple[str, str], str]) -> Answer:
     return Answer(
-        track=labels[one["track_digest"]],
+        track=labels[one["track_digest"], one["era"]],
         question=one["question"],
         value=one["value"],
         low=number(one["low"]),

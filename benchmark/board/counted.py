@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from benchmark.arm import Arm
+from benchmark.arm import Arm, Trial
 from benchmark.board import figures
 from benchmark.board.figures import Figures
 from benchmark.board.reading import Reading
-from benchmark.results import Trial
 
 TOGETHER = 50
 """Submissions whose figures are counted together, when the first of them is asked for."""
@@ -20,8 +19,8 @@ Known = dict[Trial, dict[str, Figures]]
 
 
 def counted(reading: Reading, submissions: Iterable[str]) -> Known:
-    """Figures of all arms of the current versions of some submissions; those tested on the same images are counted together."""
-    lines = [line for name in submissions for line in reading.current(reading.by_submission[name])]
+    """Figures of all arms of all versions of some submissions; those tested on the same images are counted together."""
+    lines = [line for name in submissions for line in reading.by_submission[name]]
     alike: dict[Any, list[tuple[Trial, Arm]]] = defaultdict(list)
     for line in lines:
         for arm in line.arms.values():

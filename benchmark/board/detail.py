@@ -19,18 +19,19 @@ from benchmark.board.detail_model import (
     Tallies,
     TargetDetail,
     TrackDetail,
-    Version,
-    Withdrawal,
 )
 from benchmark.board.figures import Figures
 from benchmark.board.model import Board, Change, Row, about
 from benchmark.board.reading import Line, Reading
+from benchmark.board.versions import own as own_records
+from benchmark.board.versions import versions, withdrawal
 from benchmark.crew import slices
 from benchmark.data.manifest import CLASSES
 from benchmark.files import digest, yaml_text
 from benchmark.protocol import TWO_STEP
 from benchmark.provenance import harness
 from benchmark.records import Record
+from benchmark.versions import sentences, table
 
 MOST_WORST = 12
 
@@ -56,8 +57,14 @@ def pages(reading: Reading, board: Board) -> Iterator[Page]:
     for one in board.rows:
         rows[one.submission].append(one)
     for change in board.changes:
-        changes[change.submission].append(change)
-    frame = [board.source.harness, *(f"{one.label} {one.digest}" for one in board.tracks), *reading.cards]
+        if not change.elsewhere:
+            changes[change.submission].append(change)
+    frame = [
+        board.source.harness,
+        table().model_dump_json(),
+        *(f"{one.label} {one.digest}" for one in board.tracks),
+        *reading.cards,
+    ]
     shares = slices(list(reading.by_submission), TOGETHER)
     latest = lru_cache(maxsize=1)(lambda number: counted(reading, shares[number]))
     reported = about(board.insight)
@@ -84,9 +91,13 @@ def _decided(reading: Reading, name: str, rows: Sequence[Row], changes: Sequence
         for record in line.records:
             judged = reading.curves.get(record["key"])
             yield [record["hash"], reading.grades.get(record["key"]), judged.word if judged else ""]
-        yield reading.is_withdrawn(line.trial)
+        yield [reading.is_withdrawn(line.trial), line.trial.version, reading.corrected.of(name, _document(line))]
     yield [one.model_dump_json() for one in (*rows, *changes)]
     yield reading.parameters([record for line in reading.by_submission[name] for record in line.records])
+
+
+def _document(line: Line) -> str:
+    return str(line.records[-1]["submission"].get("document") or "")
 
 
 def detail(
@@ -102,18 +113,37 @@ def detail(
         known: figures that need not be computed again.
     """
     figures_of = counted(reading, [submission]) if known is None else known
-    lines = reading.by_submission[submission]
+    lines, newest = reading.by_submission[submission], reading.newest(submission)
+    by_version: dict[str, list[Line]] = defaultdict(list)
+    for line in lines:
+        by_version[line.trial.version].append(line)
+    whole = _page(reading, lines, newest, {(one.track, one.target): one for one in rows}, figures_of)
+    followed = sorted((min(str(r["ended"]) for r in own_records(own)), name) for name, own in by_version.items())
+    earlier = []
+    for place, (_, name) in enumerate(followed):
+        if name != newest.trial.version:
+            own = by_version[name]
+            last = max(reading.current(own), key=lambda line: line.ended)
+            since = followed[place + 1][0] if place + 1 < len(followed) else ""
+            earlier.append(
+                _page(reading, own, last, {}, figures_of).model_copy(update={"version": name, "replaced": since})
+            )
+    told = versions(reading, by_version, newest)
+    return whole.model_copy(update={"versions": told, "changes": tuple(changes), "earlier": tuple(earlier)})
+
+
+def _page(
+    reading: Reading, lines: Sequence[Line], newest: Line, shown: dict[tuple[str, str], Row], figures_of: Known
+) -> Detail:
+    """What a page says of some lines of a submission, but for versions and changes."""
     current = reading.current(lines)
-    newest = max(current, key=lambda line: str(line.records[-1]["ended"]))
-    spec = reading.spec(newest.records[-1])
-    shown = {(one.track, one.target): one for one in rows}
-    gone = reading.withdrawn.get(submission, {})
-    withdrawal = gone.get(newest.trial.model)
+    submission, spec = newest.trial.submission, reading.spec(newest.records[-1])
     tracks = []
     for label in dict.fromkeys(str(line.summary["track"]) for line in current):
         own = [line for line in current if line.summary["track"] == label]
         targets = [
-            _target(reading, line, shown.get((label, line.trial.target)), figures_of[line.trial]) for line in own
+            _target(reading, line, shown.get((label, line.trial.target)), figures_of[line.trial], newest.trial.version)
+            for line in own
         ]
         tracks.append(TrackDetail(track=label, targets=tuple(targets)))
     return Detail(
@@ -126,10 +156,10 @@ def detail(
         parameters=reading.parameters([record for line in current for record in line.records]),
         spec=spec,
         yaml=yaml_text(_told(spec)),
-        versions=_versions(lines, newest),
-        withdrawal=withdrawal and Withdrawal(date=withdrawal["ended"], reason=withdrawal["reason"]),
+        versions=(),
+        withdrawal=withdrawal(reading, newest.trial),
         tracks=tuple(tracks),
-        changes=tuple(changes),
+        changes=(),
     )
 
 
@@ -141,33 +171,12 @@ def _told(spec: Any) -> Any:
     return spec
 
 
-def _versions(lines: Iterable[Line], newest: Line) -> tuple[Version, ...]:
-    held: dict[str, list[Record]] = {}
-    for line in lines:
-        held.setdefault(line.trial.model, []).extend(line.records)
-    found = []
-    for name, records in held.items():
-        dates = sorted(str(record["ended"]) for record in records)
-        last = max(records, key=lambda record: str(record["ended"]))
-        found.append(
-            Version(
-                model=last["submission"]["model"],
-                code=last["submission"]["code"],
-                weights=tuple(sorted({str(record["weights"]) for record in records if record["weights"]})),
-                document=str(last["submission"].get("document") or ""),
-                first=dates[0],
-                last=dates[-1],
-                records=len(records),
-                current=name == newest.trial.model,
-            )
-        )
-    return tuple(sorted(found, key=lambda one: one.last, reverse=True))
-
-
-def _target(reading: Reading, line: Line, shown: Row | None, found: dict[str, Figures]) -> TargetDetail:
+def _target(reading: Reading, line: Line, shown: Row | None, found: dict[str, Figures], version: str) -> TargetDetail:
     reference = TWO_STEP if TWO_STEP in found else max(found, key=lambda name: found[name].accuracy, default=None)
     return TargetDetail(
         row=shown or row(reading, line),
+        version="" if line.trial.version == version else line.trial.version,
+        harness=tuple(sentences(line.records)),
         confusion={name: tuple(map(tuple, one.confusion)) for name, one in found.items()},
         by_class=_classes(line, found),
         worst=_worst(found, reference) if reference else (),

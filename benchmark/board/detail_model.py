@@ -73,6 +73,10 @@ class TargetDetail(Strict):
     """All that a submission's page shows of one target."""
 
     row: Row
+    version: str = Field("", description="of its records, where that is not the version of the page")
+    harness: tuple[str, ...] = Field(
+        (), description="whether its records are comparable with those of the harness that built the board"
+    )
     confusion: dict[str, tuple[tuple[int, ...], ...]] = Field(
         description="by protocol, true classes in rows, summed over full repeats"
     )
@@ -89,9 +93,20 @@ class TrackDetail(Strict):
     targets: tuple[TargetDetail, ...]
 
 
-class Version(Strict):
-    """One version of a submission: a model and its code."""
+class Withdrawal(Strict):
+    """Why a submission is no longer listed."""
 
+    date: str
+    reason: str
+
+
+class Version(Strict):
+    """One version of a submission: a model, its code and its weights."""
+
+    name: str = Field(
+        "", description="eight hex digits; its page is `<submission>@<name>.html`, unless it is the current one"
+    )
+    withdrawal: Withdrawal | None = None
     model: str
     code: str | None
     weights: tuple[str, ...]
@@ -100,13 +115,6 @@ class Version(Strict):
     last: str
     records: int
     current: bool
-
-
-class Withdrawal(Strict):
-    """Why a submission is no longer listed."""
-
-    date: str
-    reason: str
 
 
 class Detail(Strict):
@@ -124,6 +132,9 @@ class Detail(Strict):
     yaml: str
     versions: tuple[Version, ...]
     withdrawal: Withdrawal | None
+    version: str = Field("", description="of an earlier version's page; empty: the submission's own page")
+    replaced: str = Field("", description="date since when an earlier version is replaced")
+    earlier: tuple[Detail, ...] = Field((), description="pages of the earlier versions")
     tracks: tuple[TrackDetail, ...]
     changes: tuple[Change, ...]
 

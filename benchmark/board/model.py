@@ -26,7 +26,7 @@ them; `sealed`: none did. `unpinned`: weights without a fixed hash. `flagged`: a
 `bitwise`, `tolerance`, `statistical`: the weakest of the best grades of its reproduced records; `not reproduced`: one of
 them was never had again."""
 
-ChangeKind = Literal["entered", "extended", "replaced", "reproduced", "withdrawn"]
+ChangeKind = Literal["entered", "extended", "replaced", "corrected", "reproduced", "withdrawn", "self-run"]
 
 
 class Estimate(Strict):
@@ -140,6 +140,9 @@ class TrackInfo(Strict):
     epochs: int
     folds: int
     repeats: int
+    harness: tuple[str, ...] = Field(
+        (), description="by which versions of the harness its records were made, and whether those are comparable"
+    )
     datasets: tuple[Dataset, ...]
     document: dict[str, JsonValue] = Field(description="the whole recipe")
     yaml: str = Field(description="the same as YAML")
@@ -166,6 +169,10 @@ class Change(Strict):
     submission: str
     track: str | None
     text: str
+    earlier: str = Field(
+        "", description="version that was replaced, where it has a page: `submissions/<submission>@<version>.html`"
+    )
+    elsewhere: bool = Field(False, description="whether it is of a score from elsewhere, and not of a submission")
 
 
 class Sentence(Strict):
@@ -186,6 +193,59 @@ class Insight(Strict):
     sentences: tuple[Sentence, ...]
 
 
+class ClassScore(Strict):
+    """F1 of one class of a score from elsewhere, with its 95 % interval over groups."""
+
+    name: str
+    images: int
+    f1: float | None
+    low: float | None
+    high: float | None
+
+
+class Confusion(Strict):
+    """How many images of a class were read as another."""
+
+    true: str
+    said: str
+    count: int
+
+
+class SelfRun(Strict):
+    """A score of a model that was trained elsewhere: computed from its predictions, and never ranked.
+
+    Labels were in its author's reach, and that the test images were kept out of training is as its author states.
+    """
+
+    id: str = Field(description="SHA-256 of what is kept of it")
+    name: str
+    track: str
+    dataset: str
+    stain: Literal["Q", "G"] | None
+    simulated: bool
+    manifest: str = Field(description="SHA-256")
+    folds: tuple[int, ...]
+    images: int
+    groups: int
+    form: Literal["logits", "probabilities"]
+    macro_f1: Estimate = Field(description="interval over groups, for these very predictions")
+    accuracy: float
+    top2: float
+    ece: float
+    classes: tuple[ClassScore, ...]
+    confusions: tuple[Confusion, ...] = Field(description="the commonest")
+    who: str
+    how: str
+    training_data: str
+    split: str
+    link: str | None
+    harness: str = Field(description="version that scored it")
+    ended: str
+    replaced: bool = Field(description="by a newer score of its name on this dataset and track")
+    withdrawn: str | None = Field(description="date")
+    reason: str | None
+
+
 class Source(Strict):
     """The ledger that a board was built from."""
 
@@ -193,6 +253,7 @@ class Source(Strict):
     reproductions: int
     head: str = Field(description="hash of the last record")
     newest: str = Field(description="date of the newest record")
+    self_run: str = Field("", description="hash over the scores from elsewhere; empty where there are none")
     harness: str = Field(description="version of the harness that built the board")
 
 
@@ -209,6 +270,9 @@ class Board(Strict):
     general: tuple[Answer, ...]
     changes: tuple[Change, ...] = Field(description="newest first")
     insight: tuple[Insight, ...] = ()
+    self_run: tuple[SelfRun, ...] = Field(
+        (), description="scores from elsewhere, by name; replaced and withdrawn ones last; never ranked"
+    )
     status: bool = Field(False, exclude=True, description="whether a page shows how a run is getting on; no result")
 
 

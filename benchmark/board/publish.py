@@ -20,6 +20,7 @@ from benchmark.board.policy import rules as policy
 from benchmark.board.policy.published import Published
 from benchmark.board.publishing import Place, Plan, Publication
 from benchmark.board.publishing.base import Source
+from benchmark.elsewhere.store import Store
 from benchmark.errors import InputError, IntegrityError
 from benchmark.insight import kept
 from benchmark.ledger import Ledger
@@ -70,7 +71,11 @@ def frozen(ledger: Ledger) -> Iterator[Ledger]:
         copy.folder.mkdir()
         data = ledger.path.read_bytes()
         copy.path.write_bytes(data[: data.rfind(b"\n") + 1])
-        for name in (*files(ledger, [record for _, record in Published(copy).sound]), *kept.files(ledger)):
+        for name in (
+            *files(ledger, [record for _, record in Published(copy).sound]),
+            *kept.files(ledger),
+            *Store(ledger).files(),
+        ):
             _linked(ledger.folder / name, copy.folder / name)
         _refuse(ledger, policy.check(Published(copy)))
         yield copy
@@ -127,7 +132,11 @@ def results_job(ledger: Ledger, place: Place) -> Job:
         InputError: when what is there is not the beginning of ours; says at which record they part.
     """
     contents: dict[str, Source] = {RECORDS: ledger.path}
-    for name in (*files(ledger, [record for _, record in Published(ledger).sound]), *kept.files(ledger)):
+    for name in (
+        *files(ledger, [record for _, record in Published(ledger).sound]),
+        *kept.files(ledger),
+        *Store(ledger).files(),
+    ):
         contents[f"ledger/{name.as_posix()}"] = ledger.folder / name
     _grows(place, ledger)
     return _job(place, Publication("results", contents, head(ledger), absent={"README.md": README}))

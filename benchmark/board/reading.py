@@ -9,9 +9,11 @@ from functools import cached_property
 from typing import Any
 
 from benchmark import grading, plausibility
-from benchmark.arm import Arm
+from benchmark.arm import Arm, Trial
 from benchmark.board import ahead
 from benchmark.board.model import Badge, GradeName
+from benchmark.correction import Corrected
+from benchmark.elsewhere.store import Store
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import digest
 from benchmark.findings import summary
@@ -20,8 +22,11 @@ from benchmark.ledger import Ledger
 from benchmark.memo import Memo
 from benchmark.protocol import PROTOCOLS
 from benchmark.records import Record
-from benchmark.results import Results, Trial
-from benchmark.withdrawal import withdrawn
+from benchmark.results import Results
+from benchmark.withdrawal import Withdrawn
+
+_PLACE = ("submission", "version", "weights", "track_digest", "era", "target", "manifest")
+"""Fields of a summary's row that tell its trial."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,12 @@ class Line:
         """Its records, oldest first."""
         found = [record for arm in self.arms.values() for record in arm.records.values()]
         return sorted(found, key=lambda record: str(record["ended"]))
+
+    @cached_property
+    def ended(self) -> str:
+        """When the last training of its own ended: those that started from no weights it may share with other versions."""
+        own = [one for one in self.records if (one["weights"] or "") == self.trial.weights]
+        return str((own or self.records)[-1]["ended"])
 
 
 class Reading:
@@ -58,19 +69,32 @@ class Reading:
         self.records = {record["key"]: record for record in self.all_records}
         self.reproductions = ledger.reproductions()
         self.withdrawals = ledger.withdrawals()
-        self.withdrawn = withdrawn(self.withdrawals)
+        self.withdrawn = Withdrawn(self.withdrawals)
+        self.corrections = ledger.corrections()
+        self.corrected = Corrected(self.corrections)
+        self.elsewhere = Store(ledger)
+        self.self_run = self.elsewhere.entries()
         self.grades: dict[str, GradeName] = dict(grading.best(self.reproductions))
         self.results = Results(ledger, memo=memo or Memo.passing())
         with ahead.reading(self.results, workers):
             self.curves = plausibility.judge(self.records.values())
         self.listed = self.results.listed()
         self._specs: dict[str, dict[str, Any]] = {}
-        rows = {
-            (row["submission"], row["version"], row["track_digest"], row["target"], row["manifest"]): row
-            for row in summary(self.results)
-        }
+        rows = {tuple(row[name] for name in _PLACE): row for row in summary(self.results)}
         self.lines = [
-            Line(trial, rows[trial.submission, trial.model, trial.track_digest, trial.target, trial.manifest], arms)
+            Line(
+                trial,
+                rows[
+                    trial.submission,
+                    trial.model,
+                    trial.weights,
+                    trial.track_digest,
+                    trial.era,
+                    trial.target,
+                    trial.manifest,
+                ],
+                arms,
+            )
             for trial, arms in self.results.trials.items()
         ]
         if not self.lines:
@@ -84,13 +108,19 @@ class Reading:
         That is the newest version that is not withdrawn, or else the newest.
         """
         found: dict[tuple[str, str, str], Line] = {}
-        for line in sorted(lines, key=lambda one: (not self.is_withdrawn(one.trial), one.records[-1]["ended"])):
+        for line in sorted(lines, key=lambda one: (not self.is_withdrawn(one.trial), one.ended)):
             found[line.summary["track"], line.trial.submission, line.trial.target] = line
         return [found[place] for place in sorted(found)]
 
+    def newest(self, submission: str) -> Line:
+        """The line that stands for a submission: the newest of those that count."""
+        return max(
+            self.current(self.by_submission[submission]), key=lambda one: (not self.is_withdrawn(one.trial), one.ended)
+        )
+
     def is_withdrawn(self, trial: Trial) -> bool:
         """Whether a trial is of a withdrawn version."""
-        return trial.model in self.withdrawn.get(trial.submission, {})
+        return self.withdrawn.of(trial.submission, trial.model, trial.weights) is not None
 
     @cached_property
     def by_submission(self) -> dict[str, list[Line]]:
@@ -130,8 +160,12 @@ class Reading:
         return self.cards.get(dataset.get("card", "")) or self.cards.get(dataset["name"])
 
     def spec(self, record: Record) -> dict[str, Any]:
-        """The submission's own document behind a record; empty where the ledger keeps none."""
-        name = record["submission"].get("document")
+        """The submission's own document behind a record, as it was corrected since; empty where the ledger keeps none."""
+        named = record["submission"]
+        return self.document(self.corrected.of(named["name"], named.get("document") or ""))
+
+    def document(self, name: str) -> dict[str, Any]:
+        """A document of a submission by its hash; empty for none."""
         if name and name not in self._specs:
             self._specs[name] = self.ledger.document("submissions", name)
         return self._specs[name] if name else {}

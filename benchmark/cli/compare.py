@@ -47,6 +47,7 @@ def compare(
     from benchmark.memo import default as memory
     from benchmark.overview import answers, ranks
     from benchmark.results import Results
+    from benchmark.versions import sentences
 
     protocols.get(over)
     keep_memory()
@@ -71,6 +72,10 @@ def compare(
         _refuse(errors)
         return
     say(render(rows, over))
+    for text in sentences(
+        record for arms in results.trials.values() for arm in arms.values() for record in arm.records.values()
+    ):
+        say(f"\n{text}")
     for wanted, text in ((secondary, render_secondary(rows)), (classes, render_classes(rows))):
         if wanted:
             say(f"\n{text}")

@@ -11,10 +11,10 @@ from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, 
 from benchmark.cli.insight_report import write
 
 if TYPE_CHECKING:
+    from benchmark.arm import Trial as Which
     from benchmark.insight.attention.beside import Beside
     from benchmark.memo import Memo
     from benchmark.results import Results
-    from benchmark.results import Trial as Which
 
 Submissions = Annotated[list[str], typer.Argument(metavar="SUBMISSION...", help="Names, as in the ledger.")]
 TrackName = Annotated[str, typer.Option("--track", "-t", help="Whose trainings.")]

@@ -21,6 +21,7 @@ from benchmark.cli import (
     reproduce,
     results,
     run,
+    score,
     status,
     submission,
 )
@@ -45,7 +46,7 @@ app.add_typer(insight.app, name="insight")
 app.command("plan")(plan.plan)
 app.command("run")(run.run)
 app.command("status")(status.status)
-app.command("score")(ledger.score)
+app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("reproduce")(reproduce.reproduce)
 app.command("calibrate")(calibrate.calibrate)

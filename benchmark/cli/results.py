@@ -35,6 +35,7 @@ def pull(
     Examples: karyobench results pull hf:someone/karyobench-results
               karyobench results pull ../other-workspace
     """
+    from benchmark.elsewhere.store import Store
     from benchmark.ledger import Ledger
     from benchmark.merge import merge
     from benchmark.pull import HUB, opened
@@ -43,13 +44,17 @@ def pull(
         raise InputError("keep what?", field="--keep", found=keep, allowed="ours")
     shown = bar("pulling", "bytes") if source.startswith(HUB) else nullcontext(lambda done, total: None)
     with shown as progress, opened(source, workspace, progress) as (theirs, name):
-        done = merge(Ledger(workspace / "ledger"), theirs, name, "ours" if keep else None)
+        ours = Ledger(workspace / "ledger")
+        scores = Store(theirs).entries()
+        done = merge(ours, theirs, name, "ours" if keep else None)
+        taken = Store(ours).take(Store(theirs)) if scores else 0
     if json:
         emit({
             "added": [record["hash"] for record in done.added],
             "skipped": done.skipped,
             "conflicts": [conflict._asdict() for conflict in done.conflicts],
             "left_out": done.left_out,
+            "self_run": taken,
         })  # fmt: skip
         return
     if done.conflicts:
@@ -58,6 +63,8 @@ def pull(
     if done.left_out:
         note(f"{len(done.left_out)} records about units in conflict were left out")
     say(f"{len(done.added)} record{'s' * (len(done.added) != 1)} added, {done.skipped} skipped")
+    if taken:
+        say(f"{taken} score{'s' * (taken > 1)} from elsewhere, or withdrawal{'s' * (taken > 1)} of such, added")
 
 
 @app.command()

@@ -13,12 +13,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.arm import Arm, Place, full_repeats
+from benchmark.arm import Arm, Place, Trial, full_repeats
 from benchmark.data.manifest import Manifest
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
 from benchmark.protocol import MAIN, PROTOCOLS
-from benchmark.results import Results, Trial
+from benchmark.results import Results
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]

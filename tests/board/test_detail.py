@@ -51,14 +51,14 @@ def test_the_worst_groups_come_first_with_their_commonest_mistakes(maker: Any) -
 
 def test_every_record_is_listed_with_what_made_it(maker: Any) -> None:
     log = [{"epoch": 1, "loss": 2.0, "validation_macro_f1": 0.5}, {"epoch": 2, "loss": 1.0}]
-    maker.add("imagenet", 0, log=log, epochs=2, environment={"device": "A device"}, harness={"version": "1", "code": "c"},
+    maker.add("imagenet", 0, log=log, epochs=2, environment={"device": "A device"}, harness={"version": "0.1.0", "code": "c"},
               packages={"torch": "2"}, sandbox="docker", sandbox_details={"image": "sha256:1"}, chain=["ImageNet", "tiny"])  # fmt: skip
     maker.add("two-step", 1, failed=True)
     [target] = told(maker).tracks[0].targets
     first, second = target.records
     assert (first.device, first.harness, first.image, first.chain) == (
         "A device",
-        "1 c",
+        "0.1.0 c",
         "sha256:1",
         ("ImageNet", "tiny"),
     )

@@ -28,8 +28,8 @@ def test_the_life_of_a_submission(maker: Any) -> None:
         texts["extended"] == "net has more trainings on the t track: 1 training (imagenet) on tiny, of which 1 failed."
     )
     assert texts["replaced"].startswith(
-        "net has a new version on the t track, which replaces the one before: 1 training"
+        "net has a new version on the t track, 6fc120c5, which replaces 7acc2dd9 (other network): 1 training"
     )
     assert texts["reproduced"] == "2 records of net trained again: 1 bitwise, 1 failed."
-    assert texts["withdrawn"] == "net was withdrawn: because" and found[0].kind == "withdrawn"
+    assert texts["withdrawn"] == "net was withdrawn (2 versions): because" and found[0].kind == "withdrawn"
     assert next(one.date for one in found if one.kind == "entered") == "2026-01-01T01:00:00+00:00"

@@ -32,7 +32,9 @@ def _entry(parent: ET.Element, change: Change, ident: UUID, url: str | None) -> 
     _add(entry, "updated", moment(change.date).isoformat())
     _add(entry, "category", term=change.kind)
     if url:
-        _add(entry, "link", rel="alternate", type="text/html", href=f"{url}submissions/{quote(change.submission, safe='')}.html")  # fmt: skip
+        name = quote(change.submission, safe="")
+        page = f"elsewhere.html#{name}" if change.elsewhere else f"submissions/{name}.html"
+        _add(entry, "link", rel="alternate", type="text/html", href=f"{url}{page}")  # fmt: skip
     _add(entry, "content", change.text, type="text")
 
 

@@ -85,6 +85,26 @@ def _track(track: TrackInfo, rows: list[Row]) -> Iterator[str]:
     yield NOTE + (f" Shown: {LIMIT} of {len(rows):,} rows, the largest gains; all: `board.csv`." if len(rows) > LIMIT else "")  # fmt: skip
 
 
+def _elsewhere(board: Board) -> Iterator[str]:
+    """Scores of models that were trained elsewhere, by name."""
+    listed = [one for one in board.self_run if not one.replaced and one.withdrawn is None]
+    if listed:
+        yield "## Scores from elsewhere"
+        yield "**Self-run**: labels were in reach, folds as stated, not checked. By name, never ranked; intervals over groups, for these very predictions."
+        lines = [
+            (escape(one.name), escape(one.dataset), ", ".join(map(str, one.folds)), _estimate(one.macro_f1), points(one.accuracy), escape(one.who))
+            for one in listed
+        ]  # fmt: skip
+        yield str(
+            tabulate(
+                lines,
+                ("name", "dataset", "folds", "macro-F1, %", "accuracy, %", "who"),
+                tablefmt="github",
+                disable_numparse=True,
+            )
+        )
+
+
 def to_markdown(board: Board) -> bytes:
     """A heading, a table and a note a track; tracks without a row are left out."""
     parts = [f"# KaryoBench: gains by track\n\nState of the ledger: {board.source.newest}, {board.source.records:,} records."]  # fmt: skip
@@ -92,4 +112,5 @@ def to_markdown(board: Board) -> bytes:
         rows = [row for row in board.rows if row.track == track.label]
         if rows:
             parts += _track(track, rows)
+    parts += _elsewhere(board)
     return ("\n\n".join(parts) + "\n").encode()

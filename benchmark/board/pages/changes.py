@@ -1,4 +1,4 @@
-"""The page of changes: what entered, was extended, replaced, reproduced or withdrawn, newest first, by month."""
+"""The page of changes: what entered, was extended, replaced, corrected, reproduced or withdrawn, newest first, by month."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ KINDS: dict[ChangeKind, str] = {
     "entered": "a submission's first results on a track",
     "extended": "more trainings, targets or protocols",
     "replaced": "a new version of a submission took the place of an earlier one",
+    "corrected": "title, paper, licence or note of a submission; no result hangs on them",
     "reproduced": "records were trained again",
     "withdrawn": "taken off the board, with the reason",
+    "self-run": "a score of a model that was trained elsewhere, listed apart",
 }
 """What each kind of change says, in words."""
 

@@ -101,7 +101,7 @@ def render(template: str, *, root: str, page: str, board: Board, **values: Any) 
     Args:
         template: file below `templates`.
         root: from the page to the board's folder: empty, or `../`.
-        page: `board`, `compare`, `method`, `changes` or `status`: which entry of the navigation is current; else none is.
+        page: `board`, `compare`, `method`, `changes`, `elsewhere` or `status`: which entry of the navigation is current; else none is.
         board: what the frame's footer speaks of.
         values: what the template asks for besides.
 

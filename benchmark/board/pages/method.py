@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from benchmark.board.model import Board, Dataset, TrackInfo
 from benchmark.board.pages.frame import render
 from benchmark.protocol import PROTOCOLS
+from benchmark.versions import table
 
 WORDS = {"case": "people", "cell": "cells", "image": "images"}
 """What the groups of a data set are."""
@@ -26,6 +27,7 @@ def files(board: Board) -> Iterator[tuple[str, bytes]]:
     yield "method.html", render(
         "method.html", root="", page="method", board=board, chains=chains(board), tracks=tracks,
         datasets=list(datasets.values()), words=WORDS, controls=set(board.controls), kinds_of_groups=kinds_of_groups(board.tracks),
+        versions=table().versions,
     )  # fmt: skip
 
 

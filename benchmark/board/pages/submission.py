@@ -24,7 +24,7 @@ GROUPS = {"case": "person", "cell": "cell", "image": "image"}
 
 
 def files(board: Board, detail: Detail) -> Iterator[tuple[str, bytes]]:
-    """The page of one submission, withdrawn or not, as (path, content).
+    """The page of one submission, withdrawn or not, and those of its earlier versions, as (path, content).
 
     Args:
         board: for the frame, the classes and the tracks.
@@ -38,14 +38,21 @@ def files(board: Board, detail: Detail) -> Iterator[tuple[str, bytes]]:
         targets = [_target(board, info, track.track, found, charts) for found in track.targets]
         tracks.append({
             "label": track.track, "title": info.title if info else track.track, "simulated": bool(info and info.simulated),
-            "targets": targets, "commands": commands(detail.submission, info, track.targets),
+            "targets": targets, "commands": commands(detail.submission, info, track.targets, detail.version != ""),
         })  # fmt: skip
     badges = dict.fromkeys(badge for track in detail.tracks for found in track.targets for badge in found.row.badges)
-    yield f"submissions/{detail.submission}.html", render(
+    for one in detail.earlier:
+        yield from files(board, one)
+    yield f"submissions/{page_name(detail.submission, detail.version)}.html", render(
         "submission.html", root="../", page="", board=board, detail=detail, title=plain(detail.title), tracks=tracks,
         badges=list(badges), parameters=tables.parameters(detail.parameters),
-        reported=about(board.insight).get(detail.submission, []), data=inline({"classes": board.classes, "targets": charts}),
+        reported=[] if detail.version else about(board.insight).get(detail.submission, []), data=inline({"classes": board.classes, "targets": charts}),
     )  # fmt: skip
+
+
+def page_name(submission: str, version: str = "") -> str:
+    """Name of the page of a submission, or of an earlier version of it, without its ending."""
+    return f"{submission}@{version}" if version else submission
 
 
 def inline(data: object) -> Markup:
@@ -64,7 +71,7 @@ def _target(
     shown, mistakes = tables.mistakes(board.classes, found)
     charts[anchor] = {"shown": shown, "confusion": found.confusion, "curves": [_curve(one) for one in found.curves]}
     return {
-        "id": anchor, "row": row, "dataset": dataset, "word": word,
+        "id": anchor, "row": row, "version": found.version, "harness": found.harness, "dataset": dataset, "word": word,
         "sentences": [result.gain.sentence for result in row.results.values() if result.gain],
         "scores": tables.scores(row), "shown": shown, "mistakes": mistakes, "curves": len(found.curves),
         "by_class": tables.by_class(row.target, found.by_class, protocols) if found.by_class else "",
@@ -77,12 +84,14 @@ def _curve(one: Curve) -> dict[str, Any]:
     return {"protocol": one.protocol, "fold": one.fold, "repeat": one.repeat, "f1": one.macro_f1, "loss": one.loss}
 
 
-def commands(name: str, info: TrackInfo | None, targets: Sequence[TargetDetail]) -> dict[str, str]:
-    """Commands that run it again: `run` the track anew, `reproduce` the newest scored record of every target."""
+def commands(
+    name: str, info: TrackInfo | None, targets: Sequence[TargetDetail], earlier: bool = False
+) -> dict[str, str]:
+    """Commands that run it again: `run` the track anew (not an earlier version), `reproduce` the newest scored record of every target."""
     track = info.name if info else "TRACK"
     held = dict.fromkeys(protocol for found in targets for protocol in found.row.results)
     chosen = "" if tuple(held) == MAIN else "".join(f" -p {protocol}" for protocol in held)
-    found = {"run": f"karyobench run {name} --track {track}{chosen}"}
+    found = {} if earlier else {"run": f"karyobench run {name} --track {track}{chosen}"}
     newest = [one for one in map(_newest, targets) if one]
     if newest:
         found["reproduce"] = "karyobench reproduce " + " ".join(one.key for one in newest)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from benchmark.board.policy.required import Failed, Reproduced, Scored, Withdrawn
+from benchmark.board.policy.required import Corrected, Failed, Reproduced, Scored, Withdrawn
 from benchmark.ledger import Ledger
 from benchmark.records import Record
 
 _MODELS: dict[str, type[BaseModel]] = {
     "scored": Scored, "failed": Failed, "reproduction": Reproduced, "withdrawal": Withdrawn,
+    "correction": Corrected,
 }  # fmt: skip
 
 

@@ -135,5 +135,21 @@ class Withdrawn(_Part):
     prev: Sha256
     submission: Name
     versions: Annotated[list[str], Field(min_length=1)]
+    weights: dict[str, list[str]] | None = None
     reason: Text
+    ended: AwareDatetime
+
+
+class Corrected(_Part):
+    """A submission that says something else of itself."""
+
+    type: Literal["correction"]
+    format: Literal[1]
+    hash: Sha256
+    prev: Sha256
+    submission: Name
+    version: Text
+    before: Sha256
+    document: Sha256
+    reason: Text | None
     ended: AwareDatetime

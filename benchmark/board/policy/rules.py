@@ -13,12 +13,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from benchmark.board.elsewhere import state
 from benchmark.board.policy.published import Published, wanting
 from benchmark.board.publishing.base import MARKERS
+from benchmark.elsewhere.store import FILES, FOLDER, Store
 from benchmark.errors import InputError, IntegrityError
 from benchmark.files import digest, sha256_file
 from benchmark.insight.kept import NAME, reports
 from benchmark.records import Record
+from benchmark.versions import era
 
 Level = Literal["error", "warning"]
 
@@ -38,6 +41,7 @@ KEPT: dict[str, str] = {
     "submissions": r"[0-9a-f]{64}\.json",
     "cards": r"[0-9a-f]{64}\.json",
     "insight": NAME,
+    FOLDER: FILES,
 }
 """Folders of a ledger and the names of their files."""
 
@@ -128,6 +132,21 @@ def insight(it: Published) -> Found:
         yield "error", it.name(Path(str(error.file))), error.problem
 
 
+def elsewhere(it: Published) -> Found:
+    """Scores from elsewhere have their form, their predictions and the scores that those give, and the name of no submission."""
+    store = Store(it.ledger)
+    broken = False
+    for where, problem in store.problems():
+        broken = True
+        yield "error", it.name(it.ledger.folder / where), problem
+    if broken:
+        return
+    submissions = {record["submission"]["name"] for _, record in it.units}
+    for one in store.entries():
+        if one.score.name in submissions:
+            yield "error", it.name(store.folder / f"{one.id}.json"), f"has the name of a submission: {one.score.name}"
+
+
 def predictions(it: Published) -> Found:
     """A predictions file for every scored record, a record for every file, and logits alone in it."""
     wanted = {it.ledger.predictions_path(r["key"]): n for n, r in it.units if r["status"] == "scored"}
@@ -162,13 +181,13 @@ def provenance(it: Published) -> Found:
 
 
 def units(it: Published) -> Found:
-    """No unit twice: one key for a version, track, target, protocol, fold and repeat."""
+    """No unit twice: one key for a version with its weights, era of the harness, track, target, protocol, fold and repeat."""
     seen: dict[tuple[Any, ...], tuple[int, str]] = {}
     for number, record in it.units:
         submission, dataset = record["submission"], record["dataset"]
         unit = (
-            submission["name"], submission["model"], submission["code"], record["track"]["digest"], dataset["name"],
-            dataset["manifest"], record["arm"], record["fold"], record["repeat"],
+            submission["name"], submission["model"], submission["code"], record["weights"], era(record), record["track"]["digest"],
+            dataset["name"], dataset["manifest"], record["arm"], record["fold"], record["repeat"],
         )  # fmt: skip
         first, key = seen.setdefault(unit, (number, record["key"]))
         if key != record["key"]:
@@ -225,15 +244,32 @@ def fresh(it: Published) -> Found:
         return
     path = it.board / "board.json"
     try:
-        head = json.loads(path.read_text(encoding="utf-8"))["source"]["head"]
+        source = json.loads(path.read_text(encoding="utf-8"))["source"]
+        head, self_run = source["head"], source.get("self_run", "")
     except (OSError, ValueError, KeyError, TypeError):
         yield "error", "board.json", "is missing or no board's"
         return
     if head != it.lines[-1][1].get("hash"):
         yield "error", "board.json", f"was built from a ledger that ended with {str(head)[:12]}; build it again"
+    elif self_run != state(Store(it.ledger).entries()):
+        yield "error", "board.json", "was built from other scores from elsewhere; build it again"
 
 
-_ALL = (provenance, whole, layout, documents, insight, predictions, units, pinned, simulated, sizes, images, fresh)
+_ALL = (
+    provenance,
+    whole,
+    layout,
+    documents,
+    insight,
+    elsewhere,
+    predictions,
+    units,
+    pinned,
+    simulated,
+    sizes,
+    images,
+    fresh,
+)
 RULES: dict[str, Callable[[Published], Found]] = {rule.__name__: rule for rule in _ALL}
 
 

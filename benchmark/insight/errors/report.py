@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark import provenance
+from benchmark.arm import Trial as Which
 from benchmark.data.manifest import CLASSES
 from benchmark.data.store import Prepared, Store
 from benchmark.errors import InputError
@@ -23,7 +24,6 @@ from benchmark.insight.outputs import Outputs
 from benchmark.insight.quality.kept import measure_dataset
 from benchmark.protocol import BASELINE, TWO_STEP
 from benchmark.results import Results
-from benchmark.results import Trial as Which
 from benchmark.stats.bootstrap import Interval
 from benchmark.stats.metrics import softmax
 from benchmark.stats.multiple import benjamini_hochberg

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark import provenance
+from benchmark.arm import Trial as Which
 from benchmark.errors import InputError
 from benchmark.insight import estimate, outputs
 from benchmark.insight.estimate import Counts, Found
@@ -20,7 +21,6 @@ from benchmark.insight.outputs import Outputs
 from benchmark.memo import Memo
 from benchmark.protocol import BASELINE, TWO_STEP
 from benchmark.results import Results
-from benchmark.results import Trial as Which
 from benchmark.stats.generator import count
 from benchmark.stats.multiple import benjamini_hochberg
 from benchmark.stats.pseudo import Tally

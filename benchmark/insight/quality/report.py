@@ -11,7 +11,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from benchmark import provenance
-from benchmark.arm import Arm
+from benchmark.arm import Arm, Trial
 from benchmark.data import card as cards
 from benchmark.data.manifest import CLASSES, Manifest
 from benchmark.data.store import Store
@@ -25,7 +25,7 @@ from benchmark.insight.quality.wording import answer, sentence
 from benchmark.insight.resample import LEAST_GROUPS, Floats, Ints
 from benchmark.insight.similarity import versions
 from benchmark.ledger import Ledger
-from benchmark.results import Results, Trial
+from benchmark.results import Results
 from benchmark.track import Track
 
 RESAMPLES = 1000
