@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from benchmark.files import digest
 from benchmark.records import Record
+from benchmark.withdrawal import version_name
 
 Place = tuple[int, int]
 """(repeat, fold)."""
@@ -45,7 +45,7 @@ class Trial(NamedTuple):
     @property
     def version(self) -> str:
         """What to call its version, in eight hex digits: of model, code and weights."""
-        return digest([self.model, self.weights])[:8]
+        return version_name(self.model, self.weights)
 
 
 def full_repeats(places: Collection[Place]) -> list[Place]:
@@ -85,3 +85,10 @@ class Arm:
     def hashes(self, places: Sequence[Place]) -> list[str]:
         """Hashes of the records of some places, in their order."""
         return [self.records[place]["hash"] for place in places]
+
+
+def ended(trial: Trial, arms: Mapping[str, Arm]) -> str:
+    """When the last training of a trial's own ended: those that started from no weights it may share with other versions."""
+    records = [record for arm in arms.values() for record in arm.records.values()]
+    own = [record for record in records if (record["weights"] or "") == trial.weights]
+    return max(str(record["ended"]) for record in own or records)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmark.arm import Arm, Trial
+from benchmark.arm import Arm, Trial, ended
 from benchmark.data.manifest import CLASSES
 from benchmark.errors import InputError
 from benchmark.protocol import BASELINE, LONG, PROTOCOLS, TWO_STEP
@@ -233,6 +233,15 @@ def labels(trials: Iterable[Trial]) -> dict[tuple[str, str], str]:
     }
 
 
+def _newest(results: Results) -> dict[tuple[str, tuple[str, str], str], Trial]:
+    """Of every submission, frame and target the trial that a board shows: the newest that is not withdrawn, or else the newest."""
+    listed = results.listed().trials
+    found: dict[tuple[str, tuple[str, str], str], Trial] = {}
+    for trial in sorted(results.trials, key=lambda one: (one in listed, ended(one, results.trials[one]))):
+        found[trial.submission, trial.frame, trial.target] = trial
+    return found
+
+
 def summary(
     results: Results,
     baseline: str = BASELINE,
@@ -250,15 +259,19 @@ def summary(
         step: told of progress.
     """
     found, listed = find(results, baseline, step), results.listed().trials
+    newest = _newest(results)
     rows = []
     label_of = labels(results.trials)
     for trial, arms in sorted(results.trials.items()):
         if submissions and trial.submission not in submissions:
             continue
         row: dict[str, Any] = {"submission": trial.submission, "track": label_of[trial.frame], "target": trial.target}
-        row["withdrawn"] = trial not in listed
+        row["withdrawn"], row["replaced"] = (
+            trial not in listed,
+            newest[trial.submission, trial.frame, trial.target] != trial,
+        )
         row["track_digest"], row["version"], row["manifest"] = trial.track_digest, trial.model, trial.manifest
-        row["era"], row["weights"] = trial.era, trial.weights
+        row["era"], row["weights"], row["version_name"] = trial.era, trial.weights, trial.version
         row["simulated"] = any(r["track"]["simulated"] for a in arms.values() for r in a.records.values())
         row["pinned"] = all(r["submission"]["pinned"] for a in arms.values() for r in a.records.values())
         row["protocols"] = {}

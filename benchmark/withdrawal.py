@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from benchmark.errors import InputError
+from benchmark.files import digest
 
 if TYPE_CHECKING:
     from benchmark.ledger import Ledger
@@ -30,6 +31,29 @@ def version(record: Mapping[str, Any]) -> str:
 def versions(records: Iterable[Mapping[str, Any]], submission: str) -> list[str]:
     """Recorded versions of a submission, in the order of their first records."""
     return list(dict.fromkeys(version(r) for r in records if r["submission"]["name"] == submission))
+
+
+def names(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """What to call the version of every unit, by key: eight hex digits of model, code and weights.
+
+    Units that started from no weights are of the version that is recorded first among those of their model and code.
+    """
+    known = list(records)
+    first: dict[tuple[str, str], str] = {}
+    for record in known:
+        if record["weights"]:
+            first.setdefault((record["submission"]["name"], version(record)), str(record["weights"]))
+    return {
+        record["key"]: version_name(
+            version(record), record["weights"] or first.get((record["submission"]["name"], version(record)), "")
+        )
+        for record in known
+    }
+
+
+def version_name(model: str, weights: str) -> str:
+    """What to call a version: of its model and code (see `version`) with some weights, empty for none."""
+    return digest([model, weights])[:8]
 
 
 def withdraw(ledger: Ledger, submission: str, reason: str) -> Record:

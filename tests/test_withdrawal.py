@@ -77,3 +77,47 @@ def test_verify_finds_a_withdrawal_of_what_was_never_recorded(two: Any) -> None:
     two.ledger.append({"type": "withdrawal", "submission": "bad", "versions": ["m3:None"], "reason": "x", "ended": ""})
     [finding] = two.ledger.verify()
     assert finding.line == 41 and "no record before it" in finding.problem
+
+
+def test_other_weights_are_another_version_with_the_same_trainings_from_scratch(maker: Any) -> None:
+    maker.add("scratch", 0)
+    maker.add("imagenet", 0, weights="1" * 64)
+    maker.add("imagenet", 0, weights="2" * 64, ended="2026-03-01T00:00:00+00:00")
+    results = Results(maker.ledger)
+    assert {trial.weights[:1]: sorted(arms) for trial, arms in results.trials.items()} == {
+        "1": ["imagenet", "scratch"], "2": ["imagenet", "scratch"]}  # fmt: skip
+    assert len({trial.version for trial in results.trials}) == 2
+    replaced = {row["weights"][:1]: row["replaced"] for row in summary(results)}
+    assert replaced == {"1": True, "2": False}
+
+
+def test_a_withdrawal_names_weights_and_leaves_later_ones_listed(maker: Any) -> None:
+    maker.add("imagenet", 0, weights="1" * 64)
+    record = withdraw(maker.ledger, "net", "wrong weights")
+    assert record["weights"] == {"m:None": ["1" * 64]}
+    maker.add("imagenet", 0, weights="2" * 64)
+    assert [trial.weights[:1] for trial in Results(maker.ledger).listed().trials] == ["2"]
+    withdraw(maker.ledger, "net", "these, too")
+    assert not Results(maker.ledger).listed().trials and maker.ledger.verify() == []
+
+
+def test_a_withdrawal_of_before_weights_were_named_withdraws_all(maker: Any) -> None:
+    maker.add("imagenet", 0, weights="1" * 64)
+    maker.ledger.append({"type": "withdrawal", "submission": "net", "versions": ["m:None"], "reason": "x", "ended": ""})
+    assert not Results(maker.ledger).listed().trials and maker.ledger.verify() == []
+
+
+def test_verify_finds_a_withdrawal_of_weights_that_nothing_started_from(maker: Any) -> None:
+    maker.add("imagenet", 0, weights="1" * 64)
+    maker.ledger.append(
+        {
+            "type": "withdrawal",
+            "submission": "net",
+            "versions": ["m:None"],
+            "weights": {"m:None": ["3" * 64]},
+            "reason": "x",
+            "ended": "",
+        }
+    )
+    [finding] = maker.ledger.verify()
+    assert finding.problem == "withdraws weights that no record before it started from"

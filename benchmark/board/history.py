@@ -11,12 +11,11 @@ from benchmark.board.model import Change, ChangeKind
 from benchmark.board.plain import shorten
 from benchmark.board.reading import Reading
 from benchmark.correction import differences
-from benchmark.files import digest
 from benchmark.grading import GRADES
 from benchmark.protocol import PROTOCOLS
 from benchmark.records import Record
 from benchmark.versions import era
-from benchmark.withdrawal import version
+from benchmark.withdrawal import version, version_name
 
 Place = tuple[tuple[str, str], str, str]
 """Frame of a trial (see `Trial.frame`), submission, model and code."""
@@ -36,7 +35,7 @@ class Version(NamedTuple):
     @property
     def name(self) -> str:
         """What its page is called; see `Trial.version`."""
-        return digest([self.place[2], self.weights])[:8]
+        return version_name(self.place[2], self.weights)
 
 
 def changes(reading: Reading) -> tuple[Change, ...]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from benchmark import grading, plausibility
-from benchmark.arm import Arm, Trial
+from benchmark.arm import Arm, Trial, ended
 from benchmark.board import ahead
 from benchmark.board.model import Badge, GradeName
 from benchmark.correction import Corrected
@@ -45,9 +45,8 @@ class Line:
 
     @cached_property
     def ended(self) -> str:
-        """When the last training of its own ended: those that started from no weights it may share with other versions."""
-        own = [one for one in self.records if (one["weights"] or "") == self.trial.weights]
-        return str((own or self.records)[-1]["ended"])
+        """When the last training of its own ended; see `benchmark.arm.ended`."""
+        return ended(self.trial, self.arms)
 
 
 class Reading:

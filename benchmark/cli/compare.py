@@ -110,7 +110,12 @@ def write(whole: dict[str, Any], folder: Path) -> None:
 
 def _marks(row: dict[str, Any], gain: dict[str, Any]) -> str:
     transfer = {"yes": "transfer", "no": "not transfer", "not tested": "transfer not tested"}
-    marks = ["withdrawn"] * row["withdrawn"] + ["simulated"] * row["simulated"] + ["unpinned"] * (not row["pinned"])
+    marks = (
+        [f"earlier version {row['version_name']}"] * row["replaced"]
+        + ["withdrawn"] * row["withdrawn"]
+        + ["simulated"] * row["simulated"]
+        + ["unpinned"] * (not row["pinned"])
+    )
     return ", ".join([*marks, *([transfer[gain["transfer"]]] if gain.get("transfer") else [])])
 
 

@@ -25,6 +25,7 @@ def list_(workspace: Workspace = DEFAULT_WORKSPACE, json: Json = False) -> None:
     """
     from benchmark import grading, plausibility
     from benchmark.ledger import Ledger
+    from benchmark.withdrawal import names
 
     ledger = Ledger(workspace / "ledger")
     records, grades = ledger.records(), grading.best(ledger.reproductions())
@@ -33,8 +34,9 @@ def list_(workspace: Workspace = DEFAULT_WORKSPACE, json: Json = False) -> None:
         flags = {key: one.flag._asdict() for key, one in curves.items() if one.flag is not None and one.flagged}
         emit([{**r, "reproduction": grades.get(r["key"]), "implausible": flags.get(r["key"])} for r in records])
         return
+    named = names(records)
     rows = [
-        (r["key"][:12], r["submission"]["name"], r["arm"], r["dataset"]["name"], r["track"]["name"], r["fold"], r["repeat"],
+        (r["key"][:12], r["submission"]["name"], named[r["key"]], r["arm"], r["dataset"]["name"], r["track"]["name"], r["fold"], r["repeat"],
          percent(r["scores"]["macro_f1"]) if r["status"] == "scored" else f"failed: {r['failure']['kind']}", f"{r['seconds']:.0f}",
          grades.get(r["key"], ""), curves[r["key"]].word if r["key"] in curves else "")
         for r in records
@@ -42,6 +44,7 @@ def list_(workspace: Workspace = DEFAULT_WORKSPACE, json: Json = False) -> None:
     headers = (
         "key",
         "submission",
+        "version",
         "arm",
         "dataset",
         "track",

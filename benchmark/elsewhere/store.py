@@ -23,7 +23,7 @@ import numpy as np
 
 from benchmark.data.card import Card
 from benchmark.data.manifest import CLASSES, Manifest
-from benchmark.elsewhere.document import Gone, Score
+from benchmark.elsewhere.document import Gone, Score, Told
 from benchmark.elsewhere.figures import Figures, compute
 from benchmark.elsewhere.matching import Matched, positions
 from benchmark.errors import InputError, IntegrityError
@@ -134,9 +134,10 @@ class Store:
             raise InputError(
                 "is the name of a submission of this ledger", field="--name", found=name, allowed="another name"
             )
+        said = validate(dict(told), Told, "what is said of the score")
         stored, content = matched.stored, pack(matched.stored)
         score = validate({
-            "format": 1, "type": "self-run", "name": name, "told": dict(told),
+            "format": 1, "type": "self-run", "name": name, "told": said.model_dump(),
             "dataset": {"name": card.name, "manifest": data.digest, "group": data.group_by, "card": digest(card.model_dump(mode="json"))},
             "track": {"name": track.name, "digest": track.digest, "simulated": track.simulated}, "folds": list(matched.folds),
             "form": matched.form, "predictions": {"sha256": hashlib.sha256(content).hexdigest(), "images": len(stored)},

@@ -18,7 +18,7 @@ def files(board: Board) -> Iterator[tuple[str, bytes]]:
     listed = [one for one in board.self_run if not gone(one)]
     yield "elsewhere.html", render(
         "elsewhere.html", root="", page="elsewhere", board=board, listed=listed, gone=[one for one in board.self_run if gone(one)],
-        mark=MARK,
+        mark=MARK, anchors={one.id for one in {one.name: one for one in reversed(board.self_run)}.values()},
     )  # fmt: skip
 
 
