@@ -25,6 +25,7 @@ from benchmark.protocol import LONG, PROTOCOLS
 from benchmark.records import Record
 from benchmark.submission import Spec, Submission, hash_code
 from benchmark.track import Track
+from benchmark.versions import sentence
 
 
 @dataclass(frozen=True)
@@ -206,6 +207,6 @@ class Rebuilder:
             if (unit.arm, unit.dataset) == where:
                 name = next(name for name, value in wanted.items() if getattr(unit, name) != value)
                 version = record["harness"]
-                hint = f"It was made by version {version['version']}, revision {version['code']}"
+                hint = f"It was made by version {version['version']}, revision {version['code']}: {sentence(version)}"
                 return lacks(record, name, getattr(unit, name), wanted[name], hint)
         return lacks(record, "arm", " on ".join(where), f"a protocol of {', '.join(PROTOCOLS)} on a target")

@@ -45,9 +45,9 @@ def pull(
     shown = bar("pulling", "bytes") if source.startswith(HUB) else nullcontext(lambda done, total: None)
     with shown as progress, opened(source, workspace, progress) as (theirs, name):
         ours = Ledger(workspace / "ledger")
-        scores = Store(theirs).entries()
+        Store(theirs).check()
         done = merge(ours, theirs, name, "ours" if keep else None)
-        taken = Store(ours).take(Store(theirs)) if scores else 0
+        taken = Store(ours).take(Store(theirs))
     if json:
         emit({
             "added": [record["hash"] for record in done.added],

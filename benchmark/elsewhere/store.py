@@ -235,6 +235,15 @@ class Store:
             if path.stem not in held:
                 yield f"{FOLDER}/{path.name}", "no score is of this file"
 
+    def check(self) -> None:
+        """Refuse a store with anything wrong.
+
+        Raises:
+            IntegrityError: the first of `problems`.
+        """
+        for where, problem in self.problems():
+            raise IntegrityError(problem, file=self.ledger.folder / where, hint="Run: karyobench ledger verify")
+
     def files(self) -> list[Path]:
         """Paths of everything that the scores are and refer to, below the ledger's folder."""
         entries = self.entries()
@@ -254,8 +263,7 @@ class Store:
         Raises:
             IntegrityError: when the other store does not verify; nothing is changed.
         """
-        for where, problem in theirs.problems():
-            raise IntegrityError(problem, file=theirs.ledger.folder / where)
+        theirs.check()
         lacking = [name for name in theirs.files() if not (self.ledger.folder / name).is_file()]
         for name in sorted(lacking, key=lambda one: one.parts[0] == FOLDER and one.suffix == ".json"):  # documents last
             with atomic(self.ledger.folder / name) as file:

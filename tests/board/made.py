@@ -111,7 +111,20 @@ def board(number: int = 12, simulated: bool = True) -> m.Board:
         controls=tuple(p.name for p in PROTOCOLS.values() if p.control), tracks=infos, rows=tuple(rows),
         general=(m.Answer(track="pocket", question="Does two-step help on bioimlab-q?", value=0.012, low=0.004, high=0.02, p=0.004,
                           submissions=number, new_submissions=True),),
-        changes=changes(number),
+        changes=changes(number), self_run=tuple(map(self_run, range(4))) if simulated else (),
+    )  # fmt: skip
+
+
+def self_run(number: int) -> m.SelfRun:
+    """A score from elsewhere; the third was replaced, the fourth withdrawn."""
+    return m.SelfRun(
+        id=f"{number}" * 64, name=f"outside-{number}", track="pocket", dataset="bioimlab-q", stain="Q", simulated=False, manifest="0" * 64,
+        folds=(0, 1, 2, 3, 4) if number else (2,), images=5474, groups=118, form="logits", accuracy=0.94, top2=0.97, ece=0.02,
+        macro_f1=m.Estimate(value=0.94 - 0.01 * number, low=None if number else 0.93, high=None if number else 0.95),
+        classes=tuple(m.ClassScore(name=c, images=0 if c == "Y" else 238, f1=None if c == "Y" else 0.9, low=None if c == "Y" else 0.88, high=None if c == "Y" else 0.92) for c in CLASSES),
+        confusions=(m.Confusion(true="19", said="22", count=13),), who=SCRIPT if number == 1 else "Somebody", how=SCRIPT if number == 1 else "A network " + "x" * 300,
+        training_data="Ours.", split="By person.", link="https://example.org/x" if number else "javascript:alert(1)", harness="0.1.0", ended=_day(150 + number),
+        replaced=number == 2, withdrawn=_day(170) if number == 3 else None, reason="a leak" if number == 3 else None,
     )  # fmt: skip
 
 
@@ -126,9 +139,17 @@ def blank(whole: m.Board) -> Iterator[tuple[str, bytes]]:
 
 def changes(number: int) -> tuple[m.Change, ...]:
     """Entries of every kind, newest first."""
-    kinds: tuple[m.ChangeKind, ...] = ("entered", "extended", "replaced", "reproduced", "withdrawn")
+    kinds: tuple[m.ChangeKind, ...] = (
+        "entered",
+        "extended",
+        "replaced",
+        "corrected",
+        "reproduced",
+        "withdrawn",
+        "self-run",
+    )
     found = [
-        m.Change(date=_day(i // 50), kind=kinds[i % 5], submission=f"net-{i:05d}", track="pocket", text=f"What happened to {SCRIPT if i == 1 else i}.")
+        m.Change(date=_day(i // 50), kind=kinds[i % 7], submission=f"net-{i:05d}" if i % 7 < 6 else "outside-1", elsewhere=i % 7 == 6, track="pocket", text=f"What happened to {SCRIPT if i == 1 else i}.")
         for i in range(min(number, 200))
     ]  # fmt: skip
     return tuple(sorted(found, key=lambda one: one.date, reverse=True))

@@ -22,6 +22,7 @@ PAGES = (
     PAIR,
     "compare.html",
     "changes.html",
+    "elsewhere.html",
     "status.html",
     "insight/karyotype-pocket-072f4f60.html",
 )
@@ -77,7 +78,7 @@ def test_texts_of_a_submission_are_not_run_and_links_are_of_the_board_or_of_the_
 
 def test_links_within_the_board_lead_somewhere(site: Any, page: Any) -> None:
     found = site()
-    for path in ("submissions/net-00003.html", "method.html", "changes.html"):
+    for path in ("submissions/net-00003.html", "method.html", "changes.html", "elsewhere.html"):
         page.goto(found.file + path)
         links = page.eval_on_selector_all("main a[href]", "(all) => all.map((one) => one.href.split(/[?#]/)[0])")
         missing = {
@@ -254,3 +255,26 @@ def test_contents_of_the_method_lead_to_their_sections(site: Any, page: Any) -> 
         )
         < 200
     )
+
+
+def test_scores_from_elsewhere_are_listed_by_name_and_marked(site: Any, page: Any) -> None:
+    page.goto(site().file + "index.html")
+    page.get_by_role("link", name="Elsewhere", exact=True).click()
+    page.get_by_role("heading", name="Scores from elsewhere").wait_for()
+    names = page.locator("table").first.locator("tbody th a").all_inner_texts()
+    assert names == ["outside-0", "outside-1"]
+    text = page.locator("main").inner_text()
+    assert "Self-run: labels were in reach, folds as stated, not checked." in text and "a leak" in text
+    assert page.locator("#outside-0 ~ dl a, section:has(#outside-0) a").count() == 0  # its link was none of the web
+    page.locator("summary").first.click()
+    counted(page.locator("details[open] tbody tr"), 24)
+    assert "no image" in page.locator("details[open]").inner_text()
+
+
+def test_a_change_leads_to_the_score_that_it_is_of(site: Any, page: Any) -> None:
+    page.goto(site().file + "changes.html?kind=self-run")
+    opened(page)
+    link = page.locator("li[data-kind=self-run] a").first
+    link.click()
+    assert page.url.endswith("elsewhere.html#outside-1")
+    assert page.evaluate("document.getElementById('outside-1') !== null")
