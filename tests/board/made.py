@@ -187,14 +187,16 @@ def detail(whole: m.Board, name: str, withdrawn: bool = False) -> d.Detail:
             )  # fmt: skip
         tracks.append(d.TrackDetail(track=label, targets=tuple(targets)))
     spec = {"name": name, "title": rows[0].title, "model": {"timm": "resnet18"}}
-    return d.Detail(
+    whole_ = d.Detail(
         submission=name, title=rows[0].title, family=rows[0].family, paper="https://arxiv.org/abs/1905.11946", license="Apache-2.0",
         note=f"A note with {SCRIPT}", parameters=rows[0].parameters, spec=spec, yaml=yaml.safe_dump(spec),
-        versions=(d.Version(model="b" * 64, code=None, weights=("c" * 64,), document="d" * 64, first=_day(1), last=_day(9), records=40, current=True),
-                  d.Version(model="e" * 64, code="f" * 64, weights=(), document="d" * 64, first=_day(0), last=_day(1), records=4, current=False)),
+        versions=(d.Version(name="0a1b2c3d", model="b" * 64, code=None, weights=("c" * 64,), document="d" * 64, first=_day(1), last=_day(9), records=40, current=True),
+                  d.Version(name="1b2c3d4e", model="e" * 64, code="f" * 64, weights=(), document="d" * 64, first=_day(0), last=_day(1), records=4, current=False)),
         withdrawal=d.Withdrawal(date=_day(20), reason=f"Wrong weights {SCRIPT}") if withdrawn else None,
         tracks=tuple(tracks), changes=tuple(c for c in whole.changes if c.submission == name),
     )  # fmt: skip
+    older = {"version": "1b2c3d4e", "replaced": _day(1), "versions": (), "changes": ()}
+    return whole_.model_copy(update={"earlier": (whole_.model_copy(update=older),)})
 
 
 def record(one: m.Row, arm: str, fold: int) -> d.RecordLine:

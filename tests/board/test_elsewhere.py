@@ -69,7 +69,7 @@ def test_the_board_computes_it_again_and_refuses_what_was_changed(ledger: Ledger
 
 def test_pages_and_data_hold_it_apart_and_nothing_of_it_is_run(ledger: Ledger, tmp_path: Path) -> None:
     Store(ledger).withdraw("outside", "a leak")
-    keep(ledger, ledger.manifest(ledger.records()[0]["dataset"]["manifest"], "cell"), "second", 0.8)
+    keep(ledger, ledger.manifest(ledger.records()[0]["dataset"]["manifest"], "cell"), "newcomer", 0.8)
     folder = build(ledger, tmp_path / "board").parent
     page = (folder / "elsewhere.html").read_text()
     assert HOSTILE not in page and "&lt;script&gt;window.hacked" in page
@@ -77,22 +77,22 @@ def test_pages_and_data_hold_it_apart_and_nothing_of_it_is_run(ledger: Ledger, t
         "Self-run: labels were in reach, folds as stated, not checked.",
         "Replaced or withdrawn",
         "a leak",
-        'id="second"',
+        'id="newcomer"',
     ):
         assert words in page
     data = json.loads((folder / "board.json").read_text())
     jsonschema.validate(data, json.loads((folder / "board.schema.json").read_text()))
-    assert [(one["name"], one["reason"]) for one in data["self_run"]] == [("second", None), ("outside", "a leak")]
+    assert [(one["name"], one["reason"]) for one in data["self_run"]] == [("newcomer", None), ("outside", "a leak")]
     assert (
-        "second" not in (folder / "board.csv").read_text()
-        and "second" not in (folder / "data" / "index.js").read_text()
+        "newcomer" not in (folder / "board.csv").read_text()
+        and "newcomer" not in (folder / "data" / "index.js").read_text()
     )
     assert (
         "## Scores from elsewhere" in (folder / "board.md").read_text()
         and "outside" not in (folder / "board.md").read_text()
     )
     assert {(one["kind"], one["submission"]) for one in data["changes"] if one["elsewhere"]} == {
-        ("self-run", "outside"), ("self-run", "second"), ("withdrawn", "outside")}  # fmt: skip
+        ("self-run", "outside"), ("self-run", "newcomer"), ("withdrawn", "outside")}  # fmt: skip
     assert "elsewhere.html" not in (folder / "submissions" / "net.html").read_text().split("<main")[1]
     assert "elsewhere.html" in (folder / "changes.html").read_text()
 

@@ -23,6 +23,7 @@ PAGES = (
     "compare.html",
     "changes.html",
     "elsewhere.html",
+    "submissions/net-00002@1b2c3d4e.html",
     "status.html",
     "insight/karyotype-pocket-072f4f60.html",
 )
