@@ -71,7 +71,7 @@ def build(
         board = collect.board(reading).model_copy(update={"status": run is not None})
         look = frame.look()
         parts = [
-            Part(one.submission, partial(_key, one, look, board.status), partial(_own, board, one.make))
+            Part(one.submission, partial(_key, one, look, board), partial(_own, board, one.make))
             for one in detail.pages(reading, board)
         ]
         return write(folder, board, parts, url, step=step, workers=workers, run=run, reports=reading.reports)
@@ -140,8 +140,8 @@ class Part(NamedTuple):
     last: bool = False
 
 
-def _key(page: detail.Page, look: str, status: bool) -> str:
-    return digest([page.key(), look, status])
+def _key(page: detail.Page, look: str, board: Board) -> str:
+    return digest([page.key(), look, board.status, bool(board.self_run)])
 
 
 def _own(board: Board, make: Callable[[], tuple[Detail, Iterable[Tallies]]]) -> Iterator[tuple[str, bytes]]:

@@ -59,12 +59,8 @@ def pages(reading: Reading, board: Board) -> Iterator[Page]:
     for change in board.changes:
         if not change.elsewhere:
             changes[change.submission].append(change)
-    frame = [
-        board.source.harness,
-        table().model_dump_json(),
-        *(f"{one.label} {one.digest}" for one in board.tracks),
-        *reading.cards,
-    ]
+    labels = (f"{one.label} {one.digest}" for one in board.tracks)
+    frame = [board.source.harness, table().model_dump_json(), *labels, *reading.cards]
     shares = slices(list(reading.by_submission), TOGETHER)
     latest = lru_cache(maxsize=1)(lambda number: counted(reading, shares[number]))
     reported = about(board.insight)

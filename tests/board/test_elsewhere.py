@@ -119,3 +119,12 @@ def test_the_name_of_a_submission_is_against_the_policy(maker: Any) -> None:
     ledgers.add(maker.ledger, "unit", fold=0)
     [found] = check(Published(maker.ledger), "elsewhere")
     assert "has the name of a submission: net" in found.problem
+
+
+def test_the_first_score_puts_its_page_into_the_navigation_of_every_page(maker: Any, tmp_path: Path) -> None:
+    maker.fill(imagenet=0.6)
+    build(maker.ledger, tmp_path / "board")
+    keep(maker.ledger, maker.manifest, "outside", 0.9)
+    folder = build(maker.ledger, tmp_path / "board").parent
+    for page in ("index.html", "submissions/net.html", "method.html"):
+        assert "elsewhere.html" in (folder / page).read_text()
