@@ -227,7 +227,7 @@ def _npz(path: Path) -> Given:
 def _array(archive: Any, name: str, where: Path) -> npt.NDArray[Any]:
     try:
         return np.asarray(archive[name])
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, MemoryError) as error:
         pickled = "pickle" in str(error).lower() or "Object arrays" in str(error)
         problem = "holds pickled objects, which are never loaded" if pickled else f"cannot be read: {error}"
         raise InputError(problem, file=where, field=name, allowed="plain text and numbers") from error

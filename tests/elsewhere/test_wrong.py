@@ -122,7 +122,7 @@ WRONG: dict[str, tuple[Break, str, tuple[str, ...]]] = {
     "a wrong shape": (npz(probabilities=np.zeros((48, 23))), "probabilities: wrong type or shape; found 'float64 (48, 23)'", ()),
     "text as numbers": (npz(probabilities=np.full((48, 24), "x")), "probabilities: wrong type or shape", ()),
     "the file says otherwise": (npz(), "--values: the file says otherwise; found 'logits'; allowed: probabilities", ("--values", "logits")),
-    "a header of 24 trillion numbers": (huge_header, "", ()),
+    "a header of 24 trillion numbers": (huge_header, "logits: cannot be read", ()),
     "no Parquet": (text(b"PAR1", "x.parquet"), "not a Parquet file", ()),
     "numbers as ids": (parquet(image=7), "image: must be text; found", ()),
     "text in a Parquet column": (parquet(X="high"), "X: not numbers; found 'string'", ()),
