@@ -133,7 +133,7 @@ class Campaign:
         units: Sequence[Unit],
         progress: Progress,
         *,
-        sandbox: str = "process",
+        sandbox: str | Sandbox = "process",
         engine: str = "local",
         device: str = "cpu",
         jobs: int | None = None,
@@ -146,7 +146,7 @@ class Campaign:
         Args:
             units: from `todo`.
             progress: called with every line of every unit's log; of a remote engine, when a unit has ended.
-            sandbox: name of the backend.
+            sandbox: name of the backend, or one that the caller closes.
             engine: name of the engine.
             device: `cpu`, `cuda` or `cuda:N`.
             jobs: units at once on one machine; default: what `default_jobs` says, or what fits on a node.
@@ -158,10 +158,10 @@ class Campaign:
             InputError: for an unknown sandbox or engine, or a remote engine without a store.
             InfrastructureError: when the machine failed; what is finished is kept.
         """
-        if sandbox not in SANDBOXES:
+        if isinstance(sandbox, str) and sandbox not in SANDBOXES:
             raise InputError("no such sandbox", field="sandbox", found=sandbox, allowed=tuple(SANDBOXES))
         kind = engines.load(engine)
-        backend = SANDBOXES[sandbox]()
+        backend = sandbox if isinstance(sandbox, Sandbox) else SANDBOXES[sandbox]()
         self._check_packages(units, backend)
         known = self.ledger.by_key()
         runner = Runner(
@@ -192,7 +192,8 @@ class Campaign:
                 tracker.course.slots = jobs
             return _told(tracker, local, local.run(units, _announced(tracker, runner.execute)))
         finally:
-            backend.close()
+            if backend is not sandbox:
+                backend.close()
 
     def _check_packages(self, units: Sequence[Unit], backend: Sandbox) -> None:
         wanted = {unit.submission for unit in units}

@@ -18,6 +18,9 @@ Output folder::
     log.jsonl               a line an epoch
     environment.json        versions and device
     failure.json            instead of the above, when the model failed
+
+A *rehearsal* trains nothing: it builds the model and sends one batch through it. Its inputs are `rehearsal.json`
+in place of `job.json`, code and weights; its output is `findings.json` or `failure.json`.
 """
 
 from __future__ import annotations
@@ -32,6 +35,8 @@ from benchmark.track import Recipe
 MODEL_FAILED = 10
 """Exit code of a worker whose model failed and said why in failure.json."""
 
+REHEARSAL, FINDINGS = "rehearsal.json", "findings.json"
+
 MACHINE_FAILED = 11
 """Exit code of a worker that the machine let down: no such GPU, a full disk."""
 
@@ -42,6 +47,7 @@ class Start(Strict):
     kind: Literal["random", "imagenet", "checkpoint"]
     file: str | None = Field(None, description="name inside the inputs folder")
     layout: str | None = Field(None, description="imagenet: how the file names its tensors")
+    classifier: str | None = Field(None, description="imagenet: the layer that is not taken from the file")
 
 
 class Job(Strict):
@@ -57,6 +63,38 @@ class Job(Strict):
     start: Start
     device: str
     threads: int
+
+
+class Rehearsal(Strict):
+    """`rehearsal.json`."""
+
+    model: dict[str, Any] = Field(description="the `model` part of submission.yaml")
+    classes: int
+    image_size: int
+    batch: int = 4
+    seed: int
+    start: Start
+    pace: Recipe | None = Field(None, description="two steps of it are timed at its batch")
+    threads: int
+    memory: int = Field(description="bytes that the process may take for itself")
+
+
+class Findings(Strict):
+    """`findings.json`: what a rehearsal saw. Written beside submitted code, so never more than a hint to its author."""
+
+    parameters: int = Field(ge=0, description="numbers that are trained")
+    multiply_adds: int | None = Field(ge=0, description="of one image forward; None where they cannot be counted")
+    held: int = Field(ge=0, description="bytes kept for the backward pass, for each image")
+    seconds: float = Field(ge=0, allow_inf_nan=False, description="of one pass forward and backward")
+    digest: str = Field(max_length=64, description="hash of logits and gradients")
+    initial: str = Field(max_length=64, description="hash of the weights as they were built")
+    repeats: bool = Field(description="whether a second build in the same process gave the same digest")
+    untouched: tuple[str, ...] = Field(max_length=10_000, description="parameters without a gradient")
+    matched: int | None = Field(None, ge=0, description="tensors taken from the file of weights")
+    dropped: tuple[str, ...] = Field((), max_length=10_000, description="tensors of that file that were left out")
+    seconds_an_image: float | None = Field(None, ge=0, allow_inf_nan=False, description="in training, by `pace`")
+    printed: str = Field("", max_length=200, description="what it printed first")
+    network: bool = Field(False, description="whether there is a network interface besides loopback")
 
 
 class Failure(Strict):

@@ -24,7 +24,7 @@ from benchmark.errors import InputError, IntegrityError
 from benchmark.files import atomic, disk_errors, sha256_file
 
 if TYPE_CHECKING:
-    from benchmark.submission import Weights
+    from benchmark.origin import Weights
 
 PUBLIC_HUB = "https://huggingface.co"
 UNPINNED = "main"
@@ -35,14 +35,15 @@ TIMEOUT = 10.0
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO)
 
-_OTHER_DATA = re.compile(
-    r"^(in(?!1k$)\d+k|jft|laion\w*|yfcc\w*|ig\d\w*|seer|swag|ssld|clip|openai|webli|m\d+m|bamboo|lvd\w*|usi)$"
-)
 _NAMED_HASH = re.compile(r"-([0-9a-f]{8,64})\.[a-z]+$")
 
 
 class WeightsUnavailable(InputError):  # noqa: N818 (a state that callers plan around)
     """The weights cannot be had here and now; says why, and what to do."""
+
+
+class WeightsRefusedError(WeightsUnavailable):
+    """The hub answered, and does not have them or does not give them: waiting will not help."""
 
 
 class Located(NamedTuple):
@@ -53,12 +54,14 @@ class Located(NamedTuple):
         sha256: hash of its bytes.
         reference: where it came from, for records.
         layout: how its keys are named; None for timm's own names.
+        classifier: the layer that is not taken from it, where the submission names one.
     """
 
     path: Path
     sha256: str
     reference: str
     layout: str | None = None
+    classifier: str | None = None
 
 
 class Pin(NamedTuple):
@@ -66,30 +69,6 @@ class Pin(NamedTuple):
 
     revision: str
     sha256: str
-
-
-def other_data(repository: str) -> str | None:
-    """Why the weights of a timm repository are not known to come from ImageNet-1k alone.
-
-    timm names a repository `timm/<architecture>.<tag>`, and the tag names the training data. Refused
-    are tags that name other data (in21k, jft, laion...), tags that do not name ImageNet-1k, and
-    fine-tuning (`ft`) or Google's distillation, whose first step is not ImageNet-1k.
-
-    Returns:
-        None where the tag is fine, else the reason in a few words.
-    """
-    _, dot, tag = repository.partition(".")
-    parts = tag.split("_")
-    if not dot or "in1k" not in parts:
-        return "its tag does not say in1k"
-    foreign = next((part for part in parts if _OTHER_DATA.match(part)), None)
-    if foreign:
-        return f"its tag names other data or an unknown teacher ({foreign})"
-    if tag.startswith("goog_distilled"):
-        return "its teacher saw other data"
-    if "ft" in parts and not {"in1k", "fcmae"} & set(parts[: parts.index("ft")]):
-        return "its tag says fine-tuned (ft) and not from what"
-    return None
 
 
 def endpoint() -> str:
@@ -130,10 +109,12 @@ def locate(weights: Weights, offline: bool = False, cache: Path | None = None) -
         return _from_wheel(weights)
     if weights.revision is None or weights.sha256 is None:
         path = _fetch(str(weights.hub), weights.filename, UNPINNED, offline or offline_wanted(), cache)
-        return Located(path, file_hash(path), f"hub:{weights.hub}@{UNPINNED}/{weights.filename} (unpinned)")
+        reference = f"hub:{weights.hub}@{UNPINNED}/{weights.filename} (unpinned)"
+        return Located(path, file_hash(path), reference, classifier=weights.classifier)
     path = _fetch(str(weights.hub), weights.filename, weights.revision, offline or offline_wanted(), cache)
     reference = f"hub:{weights.hub}@{weights.revision}/{weights.filename}"
-    return Located(path, check(path, weights.sha256, "Delete the file and run again"), reference)
+    sha256 = check(path, weights.sha256, "Delete the file and run again")
+    return Located(path, sha256, reference, classifier=weights.classifier)
 
 
 def check(path: Path, expected: str, hint: str) -> str:
@@ -188,12 +169,13 @@ def _hub_errors(repository: str) -> Iterator[None]:
             (errors.LocalEntryNotFoundError, None),
             (errors.EntryNotFoundError, "the repository has no such file at this revision"),
         )
-        problem, hint = next((text for kind, text in reasons if isinstance(error, kind)), None), None
-        if problem is None:
-            cause = error.__cause__ or error
-            detail = (str(cause).splitlines() or [""])[0] or type(cause).__name__
-            problem = f"the hub at {endpoint()} cannot be reached or does not answer ({detail})"
-            hint = "Set HF_ENDPOINT to use a mirror"
+        refusal = next((text for kind, text in reasons if isinstance(error, kind)), None)
+        if refusal is not None:
+            raise WeightsRefusedError(refusal, field="weights.hub", found=repository) from error
+        cause = error.__cause__ or error
+        detail = (str(cause).splitlines() or [""])[0] or type(cause).__name__
+        problem = f"the hub at {endpoint()} cannot be reached or does not answer ({detail})"
+        hint = "Set HF_ENDPOINT to use a mirror"
         raise WeightsUnavailable(problem, field="weights.hub", found=repository, hint=hint) from error
 
 

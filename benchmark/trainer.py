@@ -133,7 +133,8 @@ class Trainer:
         if unit.start == "imagenet":
             located = self.weights[unit.submission]
             file = f"start{located.path.suffix}"
-            return Start(kind="imagenet", file=file, layout=located.layout), located.path
+            start = Start(kind="imagenet", file=file, layout=located.layout, classifier=located.classifier)
+            return start, located.path
         if parent is not None:
             return Start(kind="checkpoint", file="start.safetensors"), parent
         return Start(kind="random"), None

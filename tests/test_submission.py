@@ -11,7 +11,7 @@ import yaml
 
 from benchmark import submission as submissions
 from benchmark.errors import InputError
-from benchmark.pretrained import other_data
+from benchmark.origin import other_data
 
 BASE: dict[str, Any] = {
     "name": "mine",

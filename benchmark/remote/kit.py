@@ -44,6 +44,7 @@ class Start(Strict):
     suffix: str = Field(pattern=r"^\.[a-z0-9]+$")
     reference: str
     layout: str | None
+    classifier: str | None = None
 
 
 class Kit(Strict):
@@ -131,7 +132,7 @@ def _images(artefacts: Artefacts, store: Store, name: str, track: Track) -> Imag
 def _start(artefacts: Artefacts, located: Located) -> Start:
     return Start(
         sha256=artefacts.put(located.path), suffix=located.path.suffix, reference=located.reference,
-        layout=located.layout,
+        layout=located.layout, classifier=located.classifier,
     )  # fmt: skip
 
 

@@ -186,7 +186,7 @@ class Node:
             os.replace(temporary, folder / file)
         if weights is not None:
             path = self.cache.blob(self.artefacts, weights.sha256, weights.suffix)
-            self._weights[name] = Located(path, weights.sha256, weights.reference, weights.layout)
+            self._weights[name] = Located(path, weights.sha256, weights.reference, weights.layout, weights.classifier)
         self._submissions[name] = kits.submission(code, folder)
 
 

@@ -91,14 +91,14 @@ def write_inputs(
         test = prepared.manifest.part(fold, "test")
         save_array(folder / "test.npy", prepared.images[test[order]])
         if start is not None:
-            _link(start, folder / str(job.start.file))
+            link(start, folder / str(job.start.file))
         (folder / "code").mkdir()
         for file in code:
             shutil.copyfile(file, folder / "code" / file.name)
 
 
-def _link(source: Path, target: Path) -> None:
-    """A hard link where the file system can, else a copy."""
+def link(source: Path, target: Path) -> None:
+    """Put a file there: a hard link where the file system can, else a copy."""
     try:
         os.link(source.resolve(), target)
     except OSError:

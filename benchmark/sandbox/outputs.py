@@ -27,7 +27,15 @@ MAX_NAME = 40
 BROKEN = (ValueError, TypeError, SyntaxError, TokenError, OverflowError, RecursionError, MemoryError)
 """What a text made to break its reader can raise: deep nesting, endless numbers, no text at all."""
 
-AGREED = {"logits.npy", "model.safetensors", "log.jsonl", "environment.json", "worker.log", "failure.json"}
+AGREED = {
+    "logits.npy",
+    "model.safetensors",
+    "log.jsonl",
+    "environment.json",
+    "worker.log",
+    "failure.json",
+    "findings.json",
+}
 
 
 class BadOutputError(Exception):

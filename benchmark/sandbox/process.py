@@ -21,7 +21,7 @@ from benchmark.sandbox.energy import joules_between, read_microjoules
 from benchmark.sandbox.hosts import Host, HostDiedError, Servers
 from benchmark.sandbox.judge import judge, with_log
 from benchmark.sandbox.trainers import Trainer
-from benchmark.start_worker import PARENT
+from benchmark.start_worker import CLOSED, PARENT
 
 POLL = 0.1
 KEPT = (
@@ -44,15 +44,16 @@ class ProcessSandbox(Sandbox):
 
     Args:
         share: whether they do so; default: on a GPU only.
+        closed: whether units have no network, where the kernel allows that. Files of this user they can still read.
     """
 
     name = "process"
 
-    def __init__(self, share: bool | None = None) -> None:
+    def __init__(self, share: bool | None = None, closed: bool = False) -> None:
         super().__init__()
         self._hosts = Servers(Host, "benchmark.start_worker")
         self._trainers = Servers(Trainer, "benchmark.start_trainer")
-        self._share = share
+        self._share, self._closed = share, closed
 
     def close(self) -> None:
         """See `Sandbox.close`."""
@@ -102,8 +103,9 @@ class ProcessSandbox(Sandbox):
         )
 
     def _run_alone(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
+        surroundings = environment(limits) | ({CLOSED: "1"} if self._closed else {})
         try:
-            host, unit = self._hosts.start(environment(limits), inputs, output)
+            host, unit = self._hosts.start(surroundings, inputs, output)
         except HostDiedError as error:
             return Outcome("infrastructure", "start", f"cannot start the worker: {error}")
         before, started = read_microjoules(), time.monotonic()

@@ -11,7 +11,6 @@ import difflib
 import hashlib
 import importlib
 import sys
-import time
 from collections.abc import Callable, Mapping
 from importlib.abc import SourceLoader
 from importlib.machinery import FileFinder, ModuleSpec
@@ -29,22 +28,6 @@ from benchmark.files import validate
 from benchmark.submission import ModelSpec
 
 CLASSES = 24
-
-
-class Rehearsal(NamedTuple):
-    """What one forward and backward pass showed.
-
-    Attributes:
-        parameters: how many numbers are trained.
-        seconds: of the pass, without building.
-        digest: hash of logits and gradients; equal for equal seeds where all is deterministic.
-        untouched: parameters that got no gradient.
-    """
-
-    parameters: int
-    seconds: float
-    digest: str
-    untouched: tuple[str, ...]
 
 
 def build(
@@ -100,53 +83,14 @@ def probe(network: nn.Module, name: str, *, num_classes: int, in_chans: int, img
     problem = f"the model {name} fails on {img_size} x {img_size} images"
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            answer = _guarded(problem, lambda: network.eval()(images))
+            answer = guarded(problem, lambda: network.eval()(images))
     finally:
         for module, mode in modes:
             module.training = mode
-    _check_answer(answer, name, (2, num_classes))
+    check_answer(answer, name, (2, num_classes))
 
 
-def rehearse(model: ModelSpec, folder: Path | None, *, img_size: int, batch: int = 4, seed: int = 0) -> Rehearsal:
-    """Build, and train on one batch of noise without a step of the optimiser, deterministically.
-
-    Args:
-        model: the `model` part of a submission.
-        folder: its folder.
-        img_size: side of the images, in pixels.
-        batch: how many.
-        seed: of the initial weights and of the noise.
-
-    Raises:
-        InputError: when the model cannot be built or trained, or has no deterministic form.
-    """
-    name = model.timm or str(model.factory)
-    before = torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            torch.use_deterministic_algorithms(True)
-            network = build(model, folder, img_size=img_size).train()
-            images, labels = torch.randn(batch, 3, img_size, img_size), torch.arange(batch) % CLASSES
-            start = time.perf_counter()
-            answer = _guarded(f"the model {name} fails in training mode", lambda: network(images))
-            _check_answer(answer, name, (batch, CLASSES))
-            loss = nn.functional.cross_entropy(answer, labels)
-            _guarded(f"the model {name} fails in the backward pass", loss.backward)
-            seconds = time.perf_counter() - start
-        finally:
-            torch.use_deterministic_algorithms(before)
-    state, untouched = hashlib.sha256(answer.detach().numpy().tobytes()), []
-    trained = [(key, parameter) for key, parameter in network.named_parameters() if parameter.requires_grad]
-    for key, parameter in trained:
-        if parameter.grad is None:
-            untouched.append(key)
-        else:
-            state.update(parameter.grad.contiguous().numpy().tobytes())
-    return Rehearsal(sum(p.numel() for _, p in trained), seconds, state.hexdigest(), tuple(untouched))
-
-
-def _guarded(problem: str, action: Callable[[], Any]) -> Any:
+def guarded(problem: str, action: Callable[[], Any]) -> Any:
     """Do it, and name what the model's code raised; running out of memory passes through."""
     try:
         return action()
@@ -157,7 +101,12 @@ def _guarded(problem: str, action: Callable[[], Any]) -> Any:
         raise InputError(f"{problem}: {type(error).__name__}: {text}", field="model") from error
 
 
-def _check_answer(answer: object, name: str, shape: tuple[int, int]) -> None:
+def check_answer(answer: object, name: str, shape: tuple[int, int]) -> None:
+    """Refuse an answer of the wrong kind, shape or type, or that is not finite.
+
+    Raises:
+        InputError: for any of these.
+    """
     if not isinstance(answer, torch.Tensor):
         problem = f"the model {name} must answer with one tensor"
         raise InputError(problem, field="model", found=type(answer).__name__, allowed="a tensor (batch, classes)")
@@ -201,7 +150,7 @@ def _from_timm(name: str, kwargs: dict[str, Any]) -> nn.Module:
         near = difflib.get_close_matches(name, timm.list_models(), n=5)
         allowed = f"an architecture of timm {timm.__version__}" + (f", such as {', '.join(near)}" if near else "")
         raise InputError("timm knows no such architecture", field="model.timm", found=name, allowed=allowed)
-    network = _guarded(f"timm cannot build {name}", lambda: timm.create_model(name, pretrained=False, **kwargs))
+    network = guarded(f"timm cannot build {name}", lambda: timm.create_model(name, pretrained=False, **kwargs))
     return _module(network, name)
 
 
@@ -209,13 +158,13 @@ def _from_factory(factory: str, folder: Path | None, kwargs: dict[str, Any]) -> 
     file, _, function = factory.partition(":")
     if folder is None or not (folder / file).is_file():
         raise InputError("no such file", file=folder, field="model.factory", found=file)
-    module = _guarded(f"{file} cannot be imported", lambda: _import(folder, file.removesuffix(".py")))
+    module = guarded(f"{file} cannot be imported", lambda: _import(folder, file.removesuffix(".py")))
     make = getattr(module, function, None)
     if not callable(make):
         known = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
         allowed = known or "(none)"
         raise InputError("no such function", file=folder / file, field="model.factory", found=function, allowed=allowed)
-    return _module(_guarded(f"{factory} fails", lambda: make(**kwargs)), factory)
+    return _module(guarded(f"{factory} fails", lambda: make(**kwargs)), factory)
 
 
 def _module(network: object, name: str) -> nn.Module:

@@ -37,7 +37,7 @@ class Loaded(NamedTuple):
     dropped: tuple[str, ...]
 
 
-def load_imagenet(model: nn.Module, path: Path, layout: str | None = None) -> Loaded:
+def load_imagenet(model: nn.Module, path: Path, layout: str | None = None, classifier: str | None = None) -> Loaded:
     """Put ImageNet weights into a model, in place.
 
     Args:
@@ -45,6 +45,8 @@ def load_imagenet(model: nn.Module, path: Path, layout: str | None = None) -> Lo
             unless the file's has the same shape.
         path: a safetensors file, or with a layout also a `.pth` file.
         layout: how the file names its tensors; None for the model's own names.
+        classifier: the layer that is never taken from the file; default: what timm says, else the last linear layer,
+            which is taken where it has the same shape.
 
     Raises:
         InputError: when the file cannot be read, or a key outside the classifier is missing,
@@ -57,7 +59,8 @@ def load_imagenet(model: nn.Module, path: Path, layout: str | None = None) -> Lo
         state = LAYOUTS[layout](state, model, path)
     else:
         state = _fit(state, model, path)
-    wanted, head = model.state_dict(), _classifier_keys(model)
+    wanted = model.state_dict()
+    head = _classifier_keys(model) if classifier is None else _declared_keys(wanted, classifier)
     fits = {key: tensor for key, tensor in state.items() if key in wanted and tensor.shape == wanted[key].shape}
     for key, tensor in state.items():
         if key not in fits and key not in head:
@@ -69,7 +72,7 @@ def load_imagenet(model: nn.Module, path: Path, layout: str | None = None) -> Lo
     missing = [key for key in wanted if key not in fits.keys() | head | counters]
     if missing:
         raise InputError(f"{len(missing)} tensors of the model are not in the file", file=path, field=missing[0])
-    if any(key not in fits for key in head & set(wanted)):
+    if classifier is not None or any(key not in fits for key in head & set(wanted)):
         fits = {key: tensor for key, tensor in fits.items() if key not in head}
     model.load_state_dict(fits, strict=False)
     return Loaded(len(fits), tuple(sorted(set(state) - set(fits))))
@@ -122,6 +125,21 @@ def classifier_layers(model: nn.Module) -> list[str]:
 def _classifier_keys(model: nn.Module) -> set[str]:
     """Names of the tensors of the last layers."""
     return {f"{layer}.{part}" for layer in classifier_layers(model) for part in ("weight", "bias")}
+
+
+def _declared_keys(wanted: State, classifier: str) -> set[str]:
+    """Names of the tensors of a declared layer.
+
+    Raises:
+        InputError: when the model has no such layer.
+    """
+    found = {key for key in wanted if key.startswith(f"{classifier}.")}
+    if not found:
+        layers = list(dict.fromkeys(key.rpartition(".")[0] or key for key in wanted))
+        raise InputError(
+            "the model has no such layer", field="weights.classifier", found=classifier, allowed=layers[-8:]
+        )
+    return found
 
 
 def efficientnet_lite(state: State, model: nn.Module, path: Path) -> State:

@@ -26,12 +26,13 @@ from torch import nn
 from benchmark.allocator import keep_memory
 from benchmark.errors import InputError
 from benchmark.files import save_array
-from benchmark.job import MACHINE_FAILED, MODEL_FAILED, Failure, Job
+from benchmark.job import MACHINE_FAILED, MODEL_FAILED, REHEARSAL, Failure, Job, Rehearsal
 from benchmark.training.chance import Chance
 from benchmark.training.environment import describe, make_deterministic, pick_device
 from benchmark.training.loop import DivergedError, train_while
 from benchmark.training.model import build
 from benchmark.training.predict import Normaliser, logits_while
+from benchmark.training.rehearsal import rehearse_while
 from benchmark.training.step import Images
 from benchmark.training.weights import load_imagenet
 
@@ -47,7 +48,7 @@ def start_model(job: Job, inputs: Path, device: torch.device) -> nn.Module:
     """Build the model and give it the weights it starts from."""
     model = build(job.model, inputs / "code", num_classes=job.classes, in_chans=3, img_size=job.image_size)
     if job.start.kind == "imagenet":
-        load_imagenet(model, inputs / str(job.start.file), job.start.layout)
+        load_imagenet(model, inputs / str(job.start.file), job.start.layout, job.start.classifier)
     elif job.start.kind == "checkpoint":
         model.load_state_dict(load_file(inputs / str(job.start.file)), strict=True)
     return model.to(device)
@@ -151,6 +152,9 @@ class Work:
         return self.code is None
 
     def _begin(self) -> Generator[None, None, None]:
+        if (self.inputs / REHEARSAL).is_file():
+            asked = Rehearsal.model_validate_json((self.inputs / REHEARSAL).read_text())
+            return rehearse_while(asked, self.inputs, self.output)
         try:
             job = Job.model_validate_json((self.inputs / "job.json").read_text())
         except (OSError, ValueError) as error:

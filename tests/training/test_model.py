@@ -16,7 +16,8 @@ from benchmark import submission as submissions
 from benchmark import track as tracks
 from benchmark.errors import InputError
 from benchmark.submission import ModelSpec
-from benchmark.training.model import build, describe_timm, probe, rehearse
+from benchmark.training.model import build, describe_timm, probe
+from benchmark.training.rehearsal import rehearse
 
 GOOD = """
 import torch
@@ -165,28 +166,6 @@ def test_probe_leaves_modes_statistics_and_generators_alone() -> None:
     assert [module.training for module in network] == [True, False, True, True, True]
     assert torch.equal(mean, network[1].running_mean)  # type: ignore[arg-type]
     assert torch.equal(state, torch.get_rng_state())
-
-
-def test_rehearse_repeats_and_names_untouched_parameters(tmp_path: Path) -> None:
-    text = GOOD.replace("self.seen = img_size", "self.spare = nn.Linear(2, 2)")
-    spec, folder = own(tmp_path, text)
-    state = torch.get_rng_state()
-    first, again, other = (rehearse(spec, folder, img_size=32, seed=seed) for seed in (1, 1, 2))
-    assert first.digest == again.digest != other.digest
-    assert first.untouched == ("spare.weight", "spare.bias")
-    assert first.parameters == 3 * 4 * 9 + 4 + 4 * 24 + 24 + 6
-    assert torch.equal(state, torch.get_rng_state())
-    assert not torch.are_deterministic_algorithms_enabled()
-
-
-def test_rehearse_sees_hidden_randomness_and_a_wrong_training_mode(tmp_path: Path) -> None:
-    noisy = GOOD.replace("self.body(x)", "(self.body(x) + int.from_bytes(__import__('os').urandom(2)) / 1000)")
-    spec, folder = own(tmp_path, noisy)
-    assert rehearse(spec, folder, img_size=32).digest != rehearse(spec, folder, img_size=32).digest
-    text = GOOD.replace("return self.head", "if self.training: return []\n        return self.head")
-    spec, folder = own(tmp_path, text)
-    with pytest.raises(InputError, match="one tensor; found 'list'"):
-        rehearse(spec, folder, img_size=32)
 
 
 def test_describe_timm() -> None:
