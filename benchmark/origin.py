@@ -20,6 +20,7 @@ Commit = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 _OTHER_DATA = re.compile(
     r"^(in(?!1k$)\d+k|jft|laion\w*|yfcc\w*|ig\d\w*|seer|swag|ssld|clip|openai|webli|m\d+m|bamboo|lvd\w*|usi)$"
 )
+_SPELLED_OUT = re.compile(r"imagenet[-_.]?(?!1k)\d+k|jft|laion|yfcc|webli|openimages|datacomp|dfn\d|lvd\d")
 
 
 def other_data(repository: str) -> str | None:
@@ -48,6 +49,9 @@ def other_data(repository: str) -> str | None:
 
 def named_other_data(text: str) -> str | None:
     """The part of a repository's or file's name that names other training data than ImageNet-1k; None where none does."""
+    spelled = _SPELLED_OUT.search(text.lower())
+    if spelled:
+        return spelled.group()
     return next((part for part in re.split(r"[/._-]", text.lower()) if _OTHER_DATA.match(part)), None)
 
 

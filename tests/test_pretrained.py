@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import importlib
-import json
-import re
-import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import huggingface_hub
 import pytest
@@ -33,85 +27,9 @@ from benchmark.pretrained import Pin, WeightsUnavailable, locate, resolve, write
 from benchmark.submission import Weights
 from benchmark.training.model import build
 from benchmark.training.weights import load_imagenet
+from tests.weights_hub import NEW, OLD, Handler, Hub, serving, sha
 
 REPOSITORY = "timm/test_efficientnet.r160_in1k"
-OLD, NEW = "a" * 40, "b" * 40
-
-
-def sha(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-@dataclass
-class Hub:
-    """What the fake hub has, and what it was asked.
-
-    Args:
-        revisions: commit → the bytes of model.safetensors.
-        main: the present commit.
-        claimed: hash that the hub says the file has; None: no LFS record at all.
-        status: when set, the answer to everything.
-    """
-
-    revisions: dict[str, bytes]
-    main: str
-    claimed: str | None = ""
-    status: int | None = None
-    url: str = ""
-    asked: list[str] = field(default_factory=list)
-    tokens: list[str] = field(default_factory=list)
-
-
-class Handler(BaseHTTPRequestHandler):
-    hub: Hub
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def log_message(self, *_: Any) -> None:
-        pass
-
-    def reply(self, status: int, body: bytes = b"", **headers: str) -> None:
-        self.send_response(status)
-        for key, value in headers.items():
-            self.send_header(key.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-    def do_GET(self) -> None:
-        hub, path = self.hub, urlsplit(self.path).path
-        hub.asked.append(f"{self.command} {path}")
-        if "Authorization" in self.headers:
-            hub.tokens.append(self.headers["Authorization"])
-        if hub.status:
-            self.reply(hub.status)
-        elif path.startswith("/api/models/"):
-            repository, _, revision = path.removeprefix("/api/models/").partition("/revision/")
-            revision = hub.main if revision in ("", "main") else revision
-            if repository != REPOSITORY or revision not in hub.revisions:
-                self.reply(404, X_Error_Code="RevisionNotFound" if repository == REPOSITORY else "RepoNotFound")
-                return
-            content = hub.revisions[revision]
-            file: dict[str, Any] = {"rfilename": "model.safetensors", "size": len(content), "blobId": "c" * 40}
-            if hub.claimed is not None:
-                file["lfs"] = {"sha256": hub.claimed or sha(content), "size": len(content), "pointerSize": 134}
-            siblings = [{"rfilename": "README.md", "size": 1, "blobId": "d" * 40}, file]
-            data = {"_id": "1", "id": REPOSITORY, "sha": revision, "siblings": siblings}
-            self.reply(200, json.dumps(data).encode(), Content_Type="application/json")
-        elif found := re.fullmatch(rf"/{REPOSITORY}/resolve/(\w+)/(.+)", path):
-            revision, name = found.groups()
-            revision = hub.main if revision == "main" else revision
-            if revision not in hub.revisions:
-                self.reply(404, X_Error_Code="RevisionNotFound")
-            elif name != "model.safetensors":
-                self.reply(404, X_Error_Code="EntryNotFound", X_Repo_Commit=revision)
-            else:
-                content = hub.revisions[revision]
-                self.reply(200, content, ETag=f'"{sha(content)}"', X_Repo_Commit=revision)
-        else:
-            self.reply(404, X_Error_Code="RepoNotFound")
 
 
 @pytest.fixture(scope="module")
@@ -126,20 +44,9 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture
 def hub(checkpoint: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Hub]:
     """A hub on this machine that the real client is sent to, with a cache of its own."""
-    found = Hub({OLD: checkpoint}, OLD)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": found}))
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    found.url = f"http://127.0.0.1:{server.server_address[1]}"
-    monkeypatch.setenv("HF_ENDPOINT", found.url + "/")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Hub({OLD: checkpoint}, OLD, repository=REPOSITORY), monkeypatch, tmp_path / "cache") as found:
+        yield found
 
 
 @pytest.fixture

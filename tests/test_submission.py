@@ -85,7 +85,17 @@ def test_a_shipped_name_wins_and_an_unknown_one_lists_the_known(
         ({"weights": {**HUB, "revision": "main", "sha256": "a" * 64}}, "weights.revision"),
         ({"weights": {**HUB, "filename": "pytorch_model.bin"}}, "weights.filename"),
         ({"weights": {**HUB, "layout": "efficientnet-lite"}}, "weights"),
-        ({"weights": {"hub": "someone/resnet18.a1_in1k"}}, "weights.hub"),
+        ({"weights": {"hub": "someone/resnet18.a1_in1k"}}, "weights"),
+        ({"weights": {"hub": "someone/resnet18", "trained_on": "imagenet-1k"}}, "weights"),
+        (
+            {"weights": {"hub": "someone/resnet18", "trained_on": "imagenet-21k", "source": "https://e.org"}},
+            "weights.trained_on",
+        ),
+        (
+            {"weights": {"hub": "someone/net-imagenet21k", "trained_on": "imagenet-1k", "source": "https://e.org"}},
+            "weights.hub",
+        ),
+        ({"weights": {**HUB, "classifier": "fc"}}, None),
         ({"weights": {"hub": "timm/resnet18.fb_swsl_ig1b_ft_in1k"}}, "weights.hub"),
         ({"weights": {"hub": "timm/resnet34.a1_in1k"}}, None),
         ({"weights": WHEEL}, None),

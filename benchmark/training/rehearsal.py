@@ -173,14 +173,16 @@ def _compare(before: dict[str, Any], after: dict[str, Any], name: str) -> None:
 def multiply_adds(network: nn.Module, img_size: int) -> int | None:
     """Multiply-adds of one image forward: half the floating-point operations that torch's counter sees.
 
-    It counts convolutions, matrix products and attention. None where it cannot count the network.
+    It counts convolutions and matrix products; attention is done by these while it counts, for it does not know the
+    fused kernels of a processor. None where it cannot count the network.
     """
+    from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
     modes = [(module, module.training) for module in network.modules()]
     counter = FlopCounterMode(display=False)
     try:
-        with torch.no_grad(), counter:
+        with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
             network.eval()(torch.zeros(1, 3, img_size, img_size))
     except Exception:  # the counter's own hooks do not fit every network, and the figure is only for people
         return None

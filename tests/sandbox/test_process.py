@@ -2,6 +2,8 @@
 
 import os
 import signal
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -35,18 +37,21 @@ runpy.run_module("benchmark.start_worker", run_name="__main__")
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Runs some Python code in place of the worker."""
     monkeypatch.setattr(module, "POLL", 0.01)
-    real, sandbox = hosts.subprocess.Popen, ProcessSandbox()
+    real, sandbox, closed = hosts.subprocess.Popen, ProcessSandbox(), ProcessSandbox(closed=True)
 
-    def go(code: str, seconds: float = 20.0, output: Path | None = None) -> tuple[Outcome, list[dict[str, Any]]]:
+    def go(
+        code: str, seconds: float = 20.0, output: Path | None = None, network: bool = True
+    ) -> tuple[Outcome, list[dict[str, Any]]]:
         output = output or tmp_path / "output"
         output.mkdir()
         lines: list[dict[str, Any]] = []
         text = PLACE.replace("{code!r}", repr(code))
         monkeypatch.setattr(hosts.subprocess, "Popen", lambda command, **kw: real([sys.executable, "-c", text], **kw))
-        return sandbox.run(tmp_path, output, Limits(seconds, 1), lines.append), lines
+        return (sandbox if network else closed).run(tmp_path, output, Limits(seconds, 1), lines.append), lines
 
     yield go
     sandbox.close()
+    closed.close()
 
 
 def test_a_good_end_is_measured(run: Any) -> None:
@@ -146,3 +151,39 @@ def test_a_host_that_is_killed_under_a_unit_is_the_machines_failure(run: Any) ->
 def test_junk_in_the_log_is_skipped(run: Any) -> None:
     _, lines = run("open('log.jsonl', 'w').write('junk\\n[1]\\n{\"epoch\": 2}\\n{\"cut')")
     assert lines == [{"epoch": 2}]
+
+
+ORPHAN = """
+import os, time
+ready, told = os.pipe()
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.write(told, str(os.getpid()).encode())
+        time.sleep(600)
+    os._exit(0)
+open('left', 'wb').write(os.read(ready, 20))
+"""
+
+
+@pytest.mark.parametrize("ending", ["", "time.sleep(600)"])
+def test_nothing_that_a_worker_started_outlives_it(run: Any, tmp_path: Path, ending: str) -> None:
+    """A process in a session of its own, whose parents have ended; after a good end, and after a time-out."""
+    outcome, _ = run(ORPHAN + ending, seconds=2.0 if ending else 20.0)
+    assert outcome.kind == ("time-out" if ending else "")
+    orphan = int((tmp_path / "output" / "left").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(orphan, 0)
+
+
+NETWORK = "import json, socket\nopen('log.jsonl', 'w').write(json.dumps({'has': [n for _, n in socket.if_nameindex()]}) + '\\n')"
+
+
+def test_a_closed_worker_has_no_network(run: Any, tmp_path: Path) -> None:
+    code = "import sys; from benchmark.start_worker import leave_network; sys.exit(not leave_network())"
+    if subprocess.run([sys.executable, "-c", code], check=False).returncode:
+        pytest.skip("the kernel lets no process leave its network")
+    outcome, lines = run(NETWORK, network=False)
+    assert outcome.status == "finished" and lines == [{"has": ["lo"]}]
+    _, lines = run(NETWORK, output=tmp_path / "open")
+    assert lines == [{"has": [name for _, name in socket.if_nameindex()]}]

@@ -116,12 +116,32 @@ def test_everything_but_the_classifier_is_strict(tmp_path: Path) -> None:
         load_imagenet(build({"timm": "test_vit"}, img_size=160), stored(tmp_path, state))
 
 
+def test_a_declared_classifier_is_never_taken_and_must_be_there(tmp_path: Path) -> None:
+    """It need be neither the last layer nor linear, and its shape does not matter."""
+
+    def make() -> nn.Module:
+        return nn.Sequential(nn.Conv2d(3, 24, 1), nn.Flatten(), nn.Linear(24, 24))
+
+    kept, network = make().state_dict(), make()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    assert load_imagenet(network, stored(tmp_path, kept), classifier="0") == (2, ("0.bias", "0.weight"))
+    after = network.state_dict()
+    assert torch.equal(after["0.weight"], before["0.weight"]) and torch.equal(after["2.weight"], kept["2.weight"])
+    with pytest.raises(
+        InputError, match=r"weights\.classifier: the model has no such layer; found 'head'; allowed: 0, 2"
+    ):
+        load_imagenet(network, stored(tmp_path, kept), classifier="head")
+    del kept["0.weight"], kept["0.bias"]
+    assert load_imagenet(network, stored(tmp_path, kept), classifier="0").dropped == ()
+
+
 def test_own_networks_may_differ_in_the_last_linear_layer_alone(tmp_path: Path) -> None:
     def make(hidden: int, classes: int) -> nn.Module:
         return nn.Sequential(nn.Flatten(), nn.Linear(12, hidden), nn.ReLU(), nn.Linear(hidden, classes))
 
     path, network = stored(tmp_path, make(5, 1000).state_dict()), make(5, 24)
     assert load_imagenet(network, path) == (2, ("3.bias", "3.weight"))
+    assert load_imagenet(network, path, classifier="3") == (2, ("3.bias", "3.weight"))
     with pytest.raises(
         InputError, match=r"1\.bias: the tensor has the wrong shape|1\.weight: the tensor has the wrong shape"
     ):
