@@ -87,7 +87,7 @@ class Findings(Strict):
     held: int = Field(ge=0, description="bytes kept for the backward pass, for each image")
     seconds: float = Field(ge=0, allow_inf_nan=False, description="of one pass forward and backward")
     digest: str = Field(max_length=64, description="hash of logits and gradients")
-    initial: str = Field(max_length=64, description="hash of the weights as they were built")
+    seeded: bool = Field(description="whether another seed gave other weights")
     repeats: bool = Field(description="whether a second build in the same process gave the same digest")
     untouched: tuple[str, ...] = Field(max_length=10_000, description="parameters without a gradient")
     matched: int | None = Field(None, ge=0, description="tensors taken from the file of weights")

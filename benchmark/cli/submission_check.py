@@ -70,7 +70,7 @@ def check(
 def show(report: Report) -> None:
     """Print a report as a table of steps, then what is wrong, in full."""
     rows = [(one.step, one.status, f"{one.seconds:.1f} s", _short(one.detail)) for one in report.results]
-    say(table(rows, ("step", "", "time", "")))
+    say(table(rows, ("step", "status", "time", "found")))
     for kind, texts in (("problem", report.problems), ("warning", report.warnings)):
         for text in texts:
             say(f"{kind}: {text}")

@@ -48,7 +48,7 @@ class Pass(NamedTuple):
         loaded: what was taken from a file of weights.
         seconds: of the pass, without building.
         digest: hash of logits and gradients; equal for equal seeds where all is deterministic.
-        initial: hash of the weights before.
+        initial: hash of the weights as they were built.
         held: bytes that were kept for the backward pass, but for the weights.
         untouched: parameters that got no gradient.
     """
@@ -100,11 +100,10 @@ def rehearse(
             torch.use_deterministic_algorithms(True)
             found = shared_state()
             network = build(model, folder, num_classes=classes, img_size=img_size).train()
-            loaded = None
+            loaded, initial = None, _hash(network.state_dict().values())
             if weights is not None:
                 path, start = weights
                 loaded = load_imagenet(network, path, start.layout, start.classifier)
-            initial = _hash(tensor for _, tensor in sorted(network.state_dict().items()))
             images, labels = torch.randn(batch, 3, img_size, img_size), torch.arange(batch) % classes
             held, started = _Held(network), time.perf_counter()
             with held:
@@ -232,12 +231,16 @@ def rehearse_while(asked: Rehearsal, inputs: Path, output: Path) -> Generator[No
     yield
     repeats = rehearse(spec, code, **options).digest == first.digest
     yield
+    torch.manual_seed(asked.seed + 1)
+    other = build(spec, code, num_classes=asked.classes, img_size=asked.image_size)
+    seeded = _hash(other.state_dict().values()) != first.initial
+    yield
     counted = multiply_adds(first.network, asked.image_size)
     rate = None if asked.pace is None else pace(asked, code)
     loaded = first.loaded
     findings = Findings(
         parameters=first.parameters, multiply_adds=counted, held=first.held // asked.batch, seconds=first.seconds,
-        digest=first.digest, initial=first.initial, repeats=repeats, untouched=first.untouched,
+        digest=first.digest, seeded=seeded, repeats=repeats, untouched=first.untouched,
         matched=loaded and loaded.matched, dropped=loaded.dropped if loaded else (), seconds_an_image=rate,
         printed=printed(output), network=any(name != "lo" for _, name in socket.if_nameindex()),
     )  # fmt: skip
