@@ -31,6 +31,14 @@ def build(num_classes, in_chans, img_size):
     return Net(num_classes, in_chans, img_size)
 """
 
+HEAVY = """
+from torch import nn
+
+def build(num_classes, in_chans, img_size):
+    wide = nn.Conv2d(in_chans, 200, 3, padding=1)
+    return nn.Sequential(wide, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(200, num_classes))
+"""
+
 YAML = """\
 name: mine
 title: Mine
