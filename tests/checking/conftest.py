@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +51,17 @@ model:
 """
 
 
-@pytest.fixture(scope="session")
-def sandbox() -> Iterator[ProcessSandbox]:
-    """A closed process sandbox whose host has imported everything, once for all tests of a worker."""
+@cache
+def _shared() -> ProcessSandbox:
     found = ProcessSandbox(closed=True)
-    yield found
-    found.close()
+    atexit.register(found.close)
+    return found
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> ProcessSandbox:
+    """A closed process sandbox whose host has imported everything, once for all tests of a process, whatever imports this."""
+    return _shared()
 
 
 @pytest.fixture
