@@ -248,3 +248,39 @@ def test_shipped_hub_weights_agree_with_timm() -> None:
         assert (model.mean, model.std) == (tuple(config.mean), tuple(config.std)), item.name
         assert model.img_size_argument == config.fixed_input_size, item.name
         assert item.spec.license == spdx[config.license], item.name
+
+
+def test_own_weights_with_a_statement_are_taken_and_their_classifier_is_in_the_digest(tmp_path: Path) -> None:
+    own = {"hub": "me/net", "trained_on": "imagenet-1k", "source": "https://example.org/training"}
+    factory, files = {"factory": "model.py:build"}, {"model.py": ""}
+    plain = submissions.load(write(tmp_path, files, model=factory))
+    digests = {plain.digest}
+    for classifier in ("head", "fc"):
+        loaded = submissions.load(write(tmp_path, files, model=factory, weights={**own, "classifier": classifier}))
+        assert loaded.spec.weights is not None and not loaded.spec.weights.of_timm and not loaded.pinned
+        digests.add(loaded.digest)
+    assert len(digests) == 3
+    of_timm = submissions.load(write(tmp_path, weights=own))
+    assert (
+        of_timm.digest
+        == submissions.load(write(tmp_path)).digest
+        == submissions.load(write(tmp_path, weights=HUB)).digest
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["me/net-in21k", "me/net-ImageNet-22k", "me/jft300m-net", "me/net_laion2b", "me/clip.net", "me/net-lvd1689m"],
+)
+def test_a_name_that_speaks_of_other_data_is_refused_whatever_is_declared(tmp_path: Path, name: str) -> None:
+    weights = {"hub": name, "trained_on": "imagenet-1k", "source": "https://example.org", "classifier": "head"}
+    with pytest.raises(InputError, match="its name speaks of other data"):
+        submissions.load(write(tmp_path, {"model.py": ""}, model={"factory": "model.py:build"}, weights=weights))
+
+
+@pytest.mark.parametrize("name", ["me/net-in1k", "me/imagenet-1k-net", "in/net", "me/my-net_v2.a1"])
+def test_other_names_are_not(tmp_path: Path, name: str) -> None:
+    weights = {"hub": name, "trained_on": "imagenet-1k", "source": "https://example.org", "classifier": "head"}
+    assert submissions.load(
+        write(tmp_path, {"model.py": ""}, model={"factory": "model.py:build"}, weights=weights)
+    ).spec.weights
