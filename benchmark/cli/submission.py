@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from benchmark.cli import proposal
 from benchmark.cli.common import Json, emit, note, say, table
 from benchmark.errors import InputError, KaryoError
 
@@ -89,9 +90,15 @@ def _summary(item: Submission) -> dict[str, Any]:
 
 @app.command()
 def check(
-    submission: Annotated[list[str], typer.Argument(metavar="NAME_OR_PATH...", help="Shipped names, or folders.")],
+    submission: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME_OR_PATH]...", help="Shipped names, or folders.")
+    ] = None,
     image_size: Annotated[int | None, typer.Option(help="Pixels; default: the smallest it takes from 64 on.")] = None,
     download: Annotated[bool, typer.Option("--download", help="Fetch weights that are not on this machine.")] = False,
+    pr: proposal.Pr = None,
+    markdown: proposal.Markdown = None,
+    report: proposal.Report = None,
+    sandbox: Annotated[str, typer.Option(help="With --pr: where its code runs, auto, docker or process.")] = "auto",
     json: Json = False,
 ) -> None:
     """Check files, build the model, train one batch twice, and load its weights if they are here.
@@ -99,9 +106,16 @@ def check(
     Runs the submission's code in this process: check only what you would run. Exits 2 when
     anything is wrong; weights that are not here, or not pinned, are only a warning.
 
-    Example: karyobench submission check submissions/mine
+    Examples: karyobench submission check submissions/mine
+              karyobench submission check --pr main..HEAD
     """
-    results = [_check(name, image_size, download) for name in submission]
+    if bool(pr) == bool(submission):
+        raise InputError(
+            "which submission?", field="NAME_OR_PATH", found=submission, allowed="names, or --pr BASE..HEAD"
+        )
+    if pr:
+        return proposal.check_pr(pr, markdown, report, sandbox, json)
+    results = [_check(name, image_size, download) for name in submission or ()]
     if json:
         emit(results)
     else:
