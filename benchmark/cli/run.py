@@ -45,6 +45,7 @@ def prepare(
     fold: Sequence[int] | None,
     repeat: Sequence[int] | None,
     fetch: bool,
+    elsewhere: bool = False,
 ) -> tuple[Campaign, Plan]:
     """Campaign and plan that the options ask for."""
     from benchmark import protocol as protocols
@@ -57,7 +58,7 @@ def prepare(
         known = resources.names("submissions", "submission.yaml")
         raise InputError("which submission?", field="SUBMISSION", allowed=[*known, "all"])
     names = resources.names("submissions", "submission.yaml") if list(submissions) == ["all"] else submissions
-    campaign = Campaign(workspace, tracks.load(track), [subs.load(name) for name in names], fetch)
+    campaign = Campaign(workspace, tracks.load(track), [subs.load(name) for name in names], fetch, elsewhere=elsewhere)
     return campaign, campaign.plan(protocol or protocols.MAIN, target, fold, repeat)
 
 
