@@ -87,7 +87,7 @@ class GitHub:
             answer = self._session.request(method, address, timeout=TIMEOUT, allow_redirects=False, **rest)
         except requests.RequestException as error:
             raise InfrastructureError(f"{self.api} does not answer: {type(error).__name__}", transient=True) from error
-        if not answer.ok or answer.is_redirect:
+        if answer.status_code >= 300:
             said = " ".join(answer.text.split())[:200]
             raise InfrastructureError(f"{method} {path}: {answer.status_code} {answer.reason}: {said}")
         return answer.json()

@@ -35,7 +35,7 @@ def examine(folder: Path, options: tuple[str, ...] = (), seconds: float = SECOND
     Raises:
         InfrastructureError: when the check itself fails.
     """
-    command = [sys.executable, "-m", "benchmark", "submission", "check", str(folder), "--json", *options]
+    command = [sys.executable, "-P", "-m", "benchmark", "submission", "check", str(folder), "--json", *options]
     child = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=surroundings(),
         start_new_session=True,

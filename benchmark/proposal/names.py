@@ -37,7 +37,7 @@ class Likeness(NamedTuple):
 def skeleton(text: str) -> str:
     """What is left of a name when everything is taken away that a reader may overlook."""
     plain = "".join(map(_latin, unicodedata.normalize("NFKD", text)))
-    once = re.sub(r"([a-z])\1+", r"\1", unicodedata.normalize("NFKD", plain).casefold())
+    once = re.sub(r"([a-uw-z])\1+", r"\1", unicodedata.normalize("NFKD", plain).casefold())
     short = "".join(c for c in once if unicodedata.category(c)[0] in "LNS")
     for pair, single in STROKES:
         short = short.replace(pair, single)

@@ -95,7 +95,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.notes: dict[int, tuple[torch.Tensor, _Node, int]] = {}
         self.writes: dict[int, list[tuple[int, _Node]]] = {}
-        self.shaped: dict[int, _Node] = {}
+        self.shaped: dict[int, tuple[_Node, torch.Size]] = {}
         self.time = 0
         self._note(images, _Node(f"images {list(images.shape)}", []))
         for parameter in network.parameters():
@@ -140,9 +140,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if name in _COPIES:
                 return read[0]
             if name in _SHAPES:
-                inner = self.shaped.get(id(read[0]), read[0])
+                inner, shape = self.shaped.get(id(read[0]), (read[0], source.shape))
+                if shape == tensor.shape:
+                    return inner
                 node = _Node(f"shape {list(tensor.shape)}", [inner])
-                self.shaped[id(node)] = inner
+                self.shaped[id(node)] = (inner, shape)
                 return node
         plain = name if name.startswith("__") else name.rstrip("_")
         text = f"{plain} {place} {list(tensor.shape)} {tensor.dtype} {canonical(constants)}"
