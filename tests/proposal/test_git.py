@@ -51,7 +51,7 @@ def test_a_range_that_is_none(repo, text: str, says: str) -> None:
 def test_histories_without_a_common_commit(repo) -> None:
     repo.git("checkout", "--quiet", "--orphan", "alone")
     repo.commit("alone")
-    with pytest.raises(InputError, match="no common commit.*--unshallow"):
+    with pytest.raises(InputError, match=r"no common commit.*--unshallow"):
         Repository(repo.folder).range("main..alone")
 
 

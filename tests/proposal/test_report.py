@@ -78,7 +78,7 @@ def test_a_report_that_is_none(tmp_path: Path, change: dict, says: str) -> None:
 @pytest.mark.parametrize("text", ["", "[]", "no json", '{"version": 1}', "x" * 300_000])
 def test_bytes_that_are_no_report(tmp_path: Path, text: str) -> None:
     (tmp_path / "r.json").write_text(text)
-    with pytest.raises(InputError, match="not a report|too large"):
+    with pytest.raises(InputError, match=r"not a report|too large"):
         read(tmp_path / "r.json")
 
 
