@@ -54,6 +54,7 @@ class Campaign:
         submissions: what is trained.
         fetch: whether weights that are not on this machine may be fetched; a plan fetches nothing.
         artefacts: the store of a run on other machines.
+        pinned: whether weights without a fixed hash are left out: records that rest on them cannot be published.
         elsewhere: whether it is only planned here, for a machine that has the images and may fetch pinned weights.
     """
 
@@ -62,6 +63,7 @@ class Campaign:
     submissions: Sequence[Submission]
     fetch: bool = True
     artefacts: Artefacts | None = None
+    pinned: bool = False
     elsewhere: bool = False
     located: dict[str, Located] = field(default_factory=dict)
     planned: dict[str, Unit] = field(default_factory=dict)
@@ -77,6 +79,8 @@ class Campaign:
     def _weights(self, submission: Submission) -> Weights:
         if submission.spec.weights is None:
             return Weights(None, f"{submission.name} names no ImageNet weights")
+        if self.pinned and not submission.pinned:
+            return Weights(None, f"the weights have no fixed hash: karyobench submission pin {submission.name}")
         if self.elsewhere and submission.spec.weights.sha256 is not None:
             return Weights(submission.spec.weights.sha256)
         try:

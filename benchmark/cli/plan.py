@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, duration, emit, say, table
-from benchmark.cli.run import Folds, Protocols, Repeats, Submissions, Targets, TrackOption, prepare
+from benchmark.cli.run import Folds, Pinned, Protocols, Repeats, Submissions, Targets, TrackOption, prepare
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def plan(
         bool,
         typer.Option("--elsewhere", help="Plan for a machine that has the images and can fetch pinned weights."),
     ] = False,
+    pinned: Pinned = False,
     facts: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Append trainings, done, todo and blocked, as NAME=NUMBER.")
     ] = None,
@@ -60,7 +61,7 @@ def plan(
     from benchmark.cost import known, overhead, predict
 
     campaign, made = prepare(
-        submissions, track, workspace, protocol, target, fold, repeat, fetch=False, elsewhere=elsewhere
+        submissions, track, workspace, protocol, target, fold, repeat, fetch=False, elsewhere=elsewhere, pinned=pinned
     )
     where = _machines(engine, gpus, gpus_per_unit, jobs, threads)
     todo = campaign.todo(made)

@@ -106,6 +106,21 @@ def test_a_plan_for_another_machine_needs_neither_images_nor_weights_here(
     assert roots == {"a" * 64}
 
 
+def test_what_could_not_be_published_is_left_out(tmp_path: Path) -> None:
+    """Only the arms that start from the weights: from scratch they do not count."""
+    folder = tmp_path / "open-net"
+    folder.mkdir()
+    (folder / "submission.yaml").write_text(
+        "name: open-net\ntitle: T\npaper: https://example.org\nlicense: MIT\nmodel: {timm: resnet18}\n"
+        "weights: {hub: timm/resnet18.a1_in1k}\n"
+    )
+    words = ["plan", str(folder), "-t", "pocket", "-f", "0", "-r", "0", "-w", str(tmp_path / "empty"), "--elsewhere"]
+    result = CliRunner().invoke(app, [*words, "--pinned", "--json"], catch_exceptions=False)
+    found = json.loads(result.stdout)
+    assert list(found["blocked"]) == ["the weights have no fixed hash: karyobench submission pin open-net"]
+    assert {unit["arm"] for unit in found["units"] if not unit["blocked"]} == {"scratch"} and found["todo"] == 2
+
+
 def test_facts_are_lines_that_a_workflow_reads(go: Any, tmp_path: Path) -> None:
     path = tmp_path / "facts"
     path.write_text("before=1\n")
