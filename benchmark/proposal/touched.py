@@ -9,6 +9,7 @@ from typing import NamedTuple
 from benchmark.proposal.git import ABSENT, EXECUTABLE, FILE, LINK, MODES, MODULE, Change
 
 SUBMISSIONS = "submissions"
+README = f"{SUBMISSIONS}/README.md"
 
 PARTS = (
     ("workflow", r"\.github/|\.ci/"),
@@ -19,7 +20,7 @@ PARTS = (
     ("results", r"leaderboard/"),
     ("harness", r"benchmark/|bench/|Dockerfile$|\.dockerignore$|pyproject\.toml$|tox\.ini$"),
     ("tests", r"tests/"),
-    ("documentation", r"docs/|[^/]+\.md$|submissions/[^/]+\.md$|mkdocs\.yml$"),
+    ("documentation", r"docs/|[^/]+\.md$|submissions/README\.md$|mkdocs\.yml$"),
 )
 """Parts of the repository by path; the first that fits."""
 
@@ -48,9 +49,12 @@ def part_of(path: str) -> str:
 
 
 def owner_of(path: str) -> str | None:
-    """Name of the submission that a path belongs to; None for any other path."""
+    """Name of the submission that a path belongs to; None for any other path.
+
+    What lies in `submissions/` itself counts as one, but for its README: a link or submodule there would be its folder.
+    """
     parts = path.split("/")
-    return parts[1] if len(parts) > 2 and parts[0] == SUBMISSIONS else None
+    return parts[1] if len(parts) > 1 and parts[0] == SUBMISSIONS and path != README else None
 
 
 def look(changes: Sequence[Change], before: Iterable[str], after: Iterable[str]) -> Touched:

@@ -100,8 +100,10 @@ def _link(r) -> None:
         (lambda r: (r.submit("new-net"), r.write("submissions/new-net/submission.yaml", "name: [")), "not valid YAML"),
         (lambda r: (r.submit("new-net"), r.write("submissions/new-net/submission.yaml", spec("else"))), "must be the folder's name"),
         (lambda r: r.submit("nеw-net"), "name"),
+        (lambda r: (r.folder / "submissions/new-net").symlink_to("../benchmark"), "no such file"),
+        (lambda r: r.write("submissions/new-net", "a file"), "no such file"),
     ],
-    ids=["folder", "link", "huge", "many", "attributes", "yaml", "other-name", "cyrillic"],
+    ids=["folder", "link", "huge", "many", "attributes", "yaml", "other-name", "cyrillic", "linked-folder", "a-file"],
 )  # fmt: skip
 def test_wrong_files_stop_before_anything_is_built(judge, repo, change, says) -> None:
     found = judge(repo, change)

@@ -126,3 +126,18 @@ def test_an_executable_file(repo, name: str, says: str) -> None:
 
     (problem,) = seen(repo, change).problems
     assert problem == f"submissions/{name}/model.py {says} (mode 100755); allowed: 100644"
+
+
+@pytest.mark.parametrize("kind", ["link", "submodule"])
+def test_a_folder_that_is_none(repo, kind: str) -> None:
+    def change(r) -> None:
+        if kind == "link":
+            (r.folder / "submissions/new-net").symlink_to("../benchmark")
+        else:
+            r.git("update-index", "--add", "--cacheinfo", f"160000,{r.git('rev-parse', 'HEAD')},submissions/new-net")
+            (r.folder / "submissions/new-net").mkdir()
+
+    found = seen(repo, change)
+    what = "a symbolic link" if kind == "link" else "a submodule"
+    assert found.problems == (f"submissions/new-net is {what}; only plain files can be in a submission",)
+    assert found.names == ("new-net",)
