@@ -69,16 +69,19 @@ def common_size(own: Submission) -> int:
 
 def _known(others: Sequence[Submission], size: int, sandbox: str) -> Mapping[str, Print]:
     """Prints of those that are there already; one that cannot be built here is like no other."""
-    try:
-        return take(others, size, sandbox)
-    except InputError:
-        found: dict[str, Print] = {}
-        for other in others:
-            try:
-                found |= take([other], size, sandbox)
-            except KaryoError as error:
-                found[other.name] = Print(error=str(error)[:1000])
-        return found
+    alone = [other for other in others if any(file.name == "requirements.txt" for file in other.code)]
+    found: dict[str, Print] = {}
+    groups = [[other for other in others if other not in alone], *([one] for one in alone)]
+    while groups:
+        group = groups.pop()
+        try:
+            found |= take(group, size, sandbox) if group else {}
+        except KaryoError as error:
+            if len(group) > 1:
+                groups += [[one] for one in group]
+            else:
+                found[group[0].name] = Print(error=str(error)[:1000])
+    return found
 
 
 def same(first: Print, second: Print) -> bool:

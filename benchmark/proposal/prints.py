@@ -68,7 +68,8 @@ def take(
     """Prints of some networks by name, all at one image size, whatever sizes they are declared for.
 
     Args:
-        submissions: whose networks; they share a process, so that code of strangers comes alone.
+        submissions: whose networks; they share a process, so that code of strangers comes alone, and so does what
+            brings packages of its own.
         image_size: side of the images, in pixels.
         sandbox: `process` or `docker`.
         seconds: for all of them.
@@ -142,10 +143,12 @@ def _docker(folder: Path, limits: Limits, names: str) -> bytes:
     from requests.exceptions import ReadTimeout
 
     from benchmark.sandbox.docker import options
-    from benchmark.sandbox.image import daemon, find
+    from benchmark.sandbox.image import daemon, derive, find
     from benchmark.sandbox.owner import reap
 
     built = find(os.environ.get("KARYOBENCH_IMAGE") or None)
+    for needed in folder.glob("code/*/requirements.txt"):
+        built = derive(built, needed)
     with daemon() as client:
         reap(client)
         container = client.containers.create(

@@ -91,6 +91,21 @@ def test_one_old_submission_that_cannot_be_built_hides_no_other(monkeypatch: pyt
     assert [one.other for one in found] == ["old-net"]
 
 
+def test_a_submission_with_packages_of_its_own_is_built_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = []
+
+    def take(submissions: Sequence[Submission], image_size: int, sandbox: str) -> dict[str, Print]:
+        asked.append({one.name for one in submissions})
+        return {one.name: Print(graph=one.name) for one in submissions}
+
+    monkeypatch.setattr(module, "take", take)
+    (tmp_path / "requirements.txt").write_text("")
+    special = made("special-net")
+    special = Submission(special.spec, tmp_path, (tmp_path / "requirements.txt",))
+    assert copies(made("new-net"), [made("a-net"), special, made("b-net")]) == []
+    assert asked[0] == {"new-net"} and sorted(map(sorted, asked[1:])) == [["a-net", "b-net"], ["special-net"]]
+
+
 @pytest.mark.parametrize(
     ("size", "side"),
     [({"min": 32}, 64), ({"min": 96}, 96), ({"min": 32, "max": 48}, 32), ({"min": 28, "multiple_of": 14}, 70)],

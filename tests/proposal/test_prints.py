@@ -75,6 +75,11 @@ def test_an_unknown_sandbox() -> None:
         resolve("cloud")
 
 
+def test_without_a_daemon_it_is_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    assert resolve("auto") == "process"
+
+
 @pytest.mark.docker
 def test_the_container_gives_the_same_prints(tmp_path: Path) -> None:
     if resolve("auto") != "docker":
@@ -88,3 +93,5 @@ def test_the_container_gives_the_same_prints(tmp_path: Path) -> None:
     crashed = made(tmp_path, "bad-net", "import os\nos._exit(7)\n")
     with pytest.raises(InputError, match=r"ended its container \(exit 7\)"):
         take([crashed], 32, "docker")
+    with pytest.raises(InputError, match="was not built after 1 s"):
+        take([own], 32, "docker", seconds=1.0)
