@@ -67,6 +67,6 @@ def check_pr(
 
 
 def _print(found: Proposal) -> None:
-    rows = [(step.level, step.name, "\n".join(step.texts)) for step in found.steps]
+    rows = [(step.level, step.name, "\n".join(f"- {text}" for text in step.texts)) for step in found.steps]
     say(f"{found.submission or 'no single submission'} ({found.kind}), {found.base[:12]}..{found.head[:12]}")
     say(table(rows, ("", "checked", "found")))

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmark import submission as submissions
-from benchmark.errors import InputError, KaryoError
+from benchmark.errors import InputError
 from benchmark.proposal.copies import Copy, copies
 from benchmark.proposal.git import FILE, Blob, Range, Repository
 from benchmark.proposal.names import Likeness, likenesses
-from benchmark.proposal.report import Proposal, Step, step
+from benchmark.proposal.report import Proposal, Step, line, step
 from benchmark.proposal.touched import SUBMISSIONS, Touched, look, owner_of
 from benchmark.submission import MAX_FILE, MAX_FILES, Submission
 
@@ -70,7 +70,7 @@ def check(
     kind = "new" if seen.fresh else "changed"
     with _folders_of(git, of, seen.own, before) as (folder, known):
         rest = _steps(git, of, seen, folder, known, examine, sandbox, tell)
-    return Proposal(base=of.base, head=of.head, kind=kind, submission=seen.own[:200], steps=(first, *rest))
+    return Proposal(base=of.base, head=of.head, kind=kind, submission=line(seen.own)[:200], steps=(first, *rest))
 
 
 def _steps(
@@ -111,10 +111,12 @@ def _written(git: Repository, blobs: Sequence[Blob], folder: Path) -> tuple[Subm
 def _copied(own: Submission, known: Sequence[Submission], sandbox: str) -> Step:
     try:
         found = copies(own, known, sandbox)
-    except KaryoError as error:
+    except InputError as error:
         return step("copy", [str(error).replace(str(own.folder), f"{SUBMISSIONS}/{own.name}")], [])
-    compared = [f"compared with {len(known)} other{'s' * (len(known) != 1)}"]
-    return step("copy", _of(found, "error"), _of(found, "warning"), compared)
+    count = len(known) - len(found.unknown)
+    facts = [f"compared with {count} other{'s' * (count != 1)}"]
+    facts += [f"could not be built here, and so not compared: {name}" for name in found.unknown]
+    return step("copy", _of(found.copies, "error"), _of(found.copies, "warning"), facts)
 
 
 def _of(found: Sequence[Copy | Likeness], level: str) -> list[str]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from benchmark.errors import InputError, KaryoError
+from benchmark.errors import InputError
 from benchmark.proposal.prints import Print, take
 from benchmark.submission import Submission, Weights
 
@@ -39,7 +39,19 @@ class Copy(NamedTuple):
     text: str
 
 
-def copies(own: Submission, others: Sequence[Submission], sandbox: str = "process") -> list[Copy]:
+class Compared(NamedTuple):
+    """What a comparison found.
+
+    Attributes:
+        copies: submissions that are resembled.
+        unknown: names of those that could not be built here.
+    """
+
+    copies: list[Copy]
+    unknown: list[str]
+
+
+def copies(own: Submission, others: Sequence[Submission], sandbox: str = "process") -> Compared:
     """Whose network a submission brings again.
 
     Args:
@@ -49,15 +61,17 @@ def copies(own: Submission, others: Sequence[Submission], sandbox: str = "proces
 
     Raises:
         InputError: when the submission's own network cannot be built.
+        InfrastructureError: when the machine fails.
     """
     if not others:
-        return []
+        return Compared([], [])
     size = common_size(own)
     mine = take([own], size, sandbox)[own.name]
     if mine.error is not None:
         raise InputError(mine.error, file=own.folder / "submission.yaml", field="model")
     known = _known(others, size, sandbox)
-    return [_judged(own, other, mine, known[other.name]) for other in others if same(mine, known[other.name])]
+    found = [_judged(own, other, mine, known[other.name]) for other in others if same(mine, known[other.name])]
+    return Compared(found, [name for name, one in known.items() if one.error is not None])
 
 
 def common_size(own: Submission) -> int:
@@ -76,7 +90,7 @@ def _known(others: Sequence[Submission], size: int, sandbox: str) -> Mapping[str
         group = groups.pop()
         try:
             found |= take(group, size, sandbox) if group else {}
-        except KaryoError as error:
+        except InputError as error:
             if len(group) > 1:
                 groups += [[one] for one in group]
             else:

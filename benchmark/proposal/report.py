@@ -80,10 +80,15 @@ def read(path: Path) -> Proposal:
 
 
 def step(name: str, problems: list[str], warnings: list[str], facts: list[str] | None = None) -> Step:
-    """A step whose level follows from what was found; long texts are cut."""
+    """A step whose level follows from what was found; texts become one plain line each, and long ones are cut."""
     level = "error" if problems else "warning" if warnings else "ok"
-    texts = [_cut(text) for text in (*problems, *warnings, *(facts or ()))][:100]
+    texts = [_cut(line(text)) for text in (*problems, *warnings, *(facts or ()))][:100]
     return validate({"name": name, "level": level, "texts": tuple(texts)}, Step, "report")
+
+
+def line(text: str) -> str:
+    """A text of strangers as one line: no control characters for a terminal, no command to the host that keeps the log."""
+    return re.sub(r"\s+", " ", "".join(map(_visible, text))).strip()
 
 
 def _cut(text: str, most: int = 2000) -> str:
@@ -117,8 +122,7 @@ def _verdict(found: Proposal) -> str:
 
 def code(text: str) -> str:
     """Any text as code in a cell of a Markdown table, on one line: nothing in it is rendered, linked or mentioned."""
-    plain = "".join(_visible(character) for character in text)
-    plain = re.sub(r"\s+", " ", plain).strip().replace("`", "'").replace("|", "¦") or "(empty)"
+    plain = line(text).replace("`", "'").replace("|", "¦") or "(empty)"
     return f"`{_cut(plain, 600)}`"
 
 

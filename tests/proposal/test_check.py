@@ -7,7 +7,7 @@ import pytest
 from benchmark.errors import InputError
 from benchmark.proposal import check as module
 from benchmark.proposal.check import Examined, check
-from benchmark.proposal.copies import Copy
+from benchmark.proposal.copies import Compared, Copy
 from benchmark.proposal.report import Proposal
 
 from .conftest import NET, spec
@@ -20,7 +20,7 @@ def judge(monkeypatch: pytest.MonkeyPatch):
 
     def copies(own, known, sandbox):
         seen["known"] = [one.name for one in known]
-        return seen.get("copies", [])
+        return Compared(seen.get("copies", []), seen.get("unknown", []))
 
     def examine(folder: Path) -> Examined:
         seen["files"] = {path.name: path.read_text() for path in folder.iterdir()}
@@ -81,6 +81,19 @@ def test_names_copies_and_the_check_are_told(judge, repo) -> None:
     found = judge(repo, lambda r: r.submit("tinynet"))
     assert levels(found) == {"touches": "ok", "files": "ok", "name": "error", "copy": "error", "check": "warning"}
     assert found.steps[3].texts == ("a copy", "near", "compared with 2 others")
+    judge.seen["unknown"] = ["other-net"]
+    more = judge(repo, lambda r: r.submit("tinynet")).steps[3].texts
+    assert more[2:] == ("compared with 1 other", "could not be built here, and so not compared: other-net")
+
+
+def test_what_strangers_wrote_is_one_line_without_control_characters(judge, repo) -> None:
+    """A log's host takes lines that begin with :: as commands; a terminal obeys escapes."""
+    judge.seen["examined"] = Examined(["bad\n::add-mask::x\n\x1b[2Jgone"], [], [])
+    found = judge(repo, lambda r: r.submit("new-net"))
+    assert found.steps[-1].texts == ("bad ::add-mask::x <U+001B>[2Jgone",)
+    found = judge(repo, lambda r: r.submit("new\n::stop-commands::x\x1b[2J"))
+    shown = [str(found.submission), *(text for step in found.steps for text in step.texts)]
+    assert found.failed and not any("\n" in text or "\x1b" in text for text in shown)
 
 
 def _link(r) -> None:

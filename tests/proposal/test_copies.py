@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.errors import InputError
+from benchmark.errors import InfrastructureError, InputError
 from benchmark.proposal import copies as module
 from benchmark.proposal.copies import common_size, copies, same, same_weights
 from benchmark.proposal.prints import Print
@@ -68,7 +68,8 @@ def test_what_a_copy_is(prints, own, other, training, level, says) -> None:
     prints["old-net"] = Print(graph="g", training="t", parameters=5)
     prints["far-net"] = Print(graph="h", training="t", parameters=5)
     prints["new-net"] = Print(graph="g", training=training, parameters=5)
-    (found,) = copies(made("new-net", own), [made("old-net", other), made("far-net", own)])
+    (found,), unknown = copies(made("new-net", own), [made("old-net", other), made("far-net", own)])
+    assert unknown == []
     assert (found.other, found.level) == ("old-net", level) and says in found.text
 
 
@@ -77,7 +78,7 @@ def test_a_network_that_cannot_be_built_is_an_error_of_its_own(prints) -> None:
     prints["old-net"] = Print(graph="g")
     with pytest.raises(InputError, match="fails on 64 x 64 images"):
         copies(made("new-net"), [made("old-net")])
-    assert copies(made("new-net"), []) == []
+    assert copies(made("new-net"), []) == ([], [])
 
 
 def test_one_old_submission_that_cannot_be_built_hides_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,7 +89,16 @@ def test_one_old_submission_that_cannot_be_built_hides_no_other(monkeypatch: pyt
 
     monkeypatch.setattr(module, "take", take)
     found = copies(made("new-net"), [made("bad-net"), made("old-net")])
-    assert [one.other for one in found] == ["old-net"]
+    assert [one.other for one in found.copies] == ["old-net"] and found.unknown == ["bad-net"]
+
+
+def test_a_machine_that_fails_is_no_fault_of_the_submission(monkeypatch: pytest.MonkeyPatch) -> None:
+    def take(*_: object) -> dict[str, Print]:
+        raise InfrastructureError("no daemon")
+
+    monkeypatch.setattr(module, "take", take)
+    with pytest.raises(InfrastructureError):
+        copies(made("new-net"), [made("old-net")])
 
 
 def test_a_submission_with_packages_of_its_own_is_built_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -102,7 +112,7 @@ def test_a_submission_with_packages_of_its_own_is_built_alone(monkeypatch: pytes
     (tmp_path / "requirements.txt").write_text("")
     special = made("special-net")
     special = Submission(special.spec, tmp_path, (tmp_path / "requirements.txt",))
-    assert copies(made("new-net"), [made("a-net"), special, made("b-net")]) == []
+    assert copies(made("new-net"), [made("a-net"), special, made("b-net")]) == ([], [])
     assert asked[0] == {"new-net"} and sorted(map(sorted, asked[1:])) == [["a-net", "b-net"], ["special-net"]]
 
 
