@@ -6,12 +6,10 @@ parameters by shape alone, numbered in the order in which the answer asks for th
 of their terms. So names of modules and parameters, the order of branches, spelling of arguments, wrappers, dead layers and
 copies of values have no say; a width, a kernel, a stride or an activation has.
 
-**Answer.** Every parameter gets numbers that depend on its shape alone, and the network, in double precision and in
-evaluation mode, answers two fixed images. Networks that compute the same by other operations (a mean for a pooling) answer
-the same but for rounding.
+**Answer.** Every parameter gets numbers that depend on its shape alone, and the network, in double precision, answers two fixed
+images. Networks that compute the same by other operations (a mean for a pooling) answer the same but for rounding.
 
-It runs the submission's code, and so only ever in a process or a container of its own:
-``python -m benchmark.training.structure FOLDER``, see `main`.
+It runs the submission's code, and so only ever in a process or container of its own: ``python structure.py FOLDER``, see `main`.
 """
 
 from __future__ import annotations
@@ -64,28 +62,31 @@ class Prints(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """What a network computes.
-
-    Attributes:
-        digest: 64 hex digits.
-        parameters: how many numbers it reads.
-    """
+    """What a network computes, as 64 hex digits, and how many parameters' numbers it reads."""
 
     digest: str
     parameters: int
 
 
 class _Node:
-    """An operation, parameter or constant: its own text, what it reads, and a hash of both."""
+    """An operation, parameter or constant: its own text, what it reads, and a hash of both.
 
-    __slots__ = ("children", "mark", "numbers", "text")
-    mark: str
+    Args:
+        text: what it is.
+        children: what it reads.
+        unordered: whether their order does not matter.
+        numbers: how many parameters' numbers it is.
+        before: where it only tells another shape of the same numbers: the node that has them, and their shape.
+    """
 
-    def __init__(self, text: str, children: list[_Node], unordered: bool = False, numbers: int = 0) -> None:
-        self.text, self.numbers = text, numbers
+    def __init__(
+        self, text: str, children: list[_Node], *, unordered: bool = False, numbers: int = 0,
+        before: tuple[_Node, torch.Size] | None = None,
+    ) -> None:  # fmt: skip
+        self.text, self.numbers, self.before = text, numbers, before
         self.children = sorted(children, key=lambda child: child.mark) if unordered else children
         whole = "\0".join([text, *(child.mark for child in self.children)])
-        self.mark = hashlib.sha256(whole.encode()).hexdigest()
+        self.mark: str = hashlib.sha256(whole.encode()).hexdigest()
 
 
 class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -95,7 +96,6 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         super().__init__()  # type: ignore[no-untyped-call]
         self.notes: dict[int, tuple[torch.Tensor, _Node, int]] = {}
         self.writes: dict[int, list[tuple[int, _Node]]] = {}
-        self.shaped: dict[int, tuple[_Node, torch.Size]] = {}
         self.time = 0
         self._note(images, _Node(f"images {list(images.shape)}", []))
         for parameter in network.parameters():
@@ -140,15 +140,12 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if name in _COPIES:
                 return read[0]
             if name in _SHAPES:
-                inner, shape = self.shaped.get(id(read[0]), (read[0], source.shape))
-                if shape == tensor.shape:
-                    return inner
-                node = _Node(f"shape {list(tensor.shape)}", [inner])
-                self.shaped[id(node)] = (inner, shape)
-                return node
+                inner, shape = read[0].before or (read[0], source.shape)
+                same = shape == tensor.shape
+                return inner if same else _Node(f"shape {list(tensor.shape)}", [inner], before=(inner, shape))
         plain = name if name.startswith("__") else name.rstrip("_")
         text = f"{plain} {place} {list(tensor.shape)} {tensor.dtype} {canonical(constants)}"
-        return _Node(text, read, plain in _UNORDERED and len(read) == 2 and not constants[1])
+        return _Node(text, read, unordered=plain in _UNORDERED and len(read) == 2 and not constants[1])
 
 
 def _plain(value: Any) -> Any:
@@ -174,7 +171,7 @@ def _memory(tensor: torch.Tensor) -> int:
 
 
 def _constant(tensor: torch.Tensor) -> _Node:
-    content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
     return _Node(f"constant {list(tensor.shape)} {tensor.dtype} {hashlib.sha256(content).hexdigest()}", [])
 
 
@@ -193,15 +190,12 @@ def _hashed(answer: _Node) -> Graph:
 
 
 def graph(network: nn.Module, images: torch.Tensor, *, training: bool = False) -> Graph:
-    """What a network computes of some images.
+    """What a network computes of some images: the same for the same computation, whatever its parts are called.
 
     Args:
         network: any; its buffers may change when it is in training mode.
         images: (batch, channels, side, side).
         training: in which mode.
-
-    Returns:
-        The same for the same computation, whatever its parts are called.
 
     Raises:
         InputError: when the network fails, or does not answer with a tensor.
@@ -227,7 +221,7 @@ def answer(network: nn.Module, images: torch.Tensor) -> tuple[float, ...] | None
         images: two of them, (2, channels, side, side).
 
     Returns:
-        All logits in a row; None where the network has no double precision, the logits are not finite, or both images get
+        All logits; None where the network has no double precision, the logits are not finite, or both images get
         the same ones (a network that died of these parameters says nothing).
     """
     network.double().eval()
@@ -282,13 +276,10 @@ def prints(model: dict[str, Any], folder: Path | None, image_size: int) -> Print
 
 
 def main(folder: Path) -> dict[str, Any]:
-    """Take the prints of several networks, one after the other.
+    """The prints of several networks by name, or `{"error": why there are none}`.
 
     Args:
         folder: holds `ask.json`, `{"image_size": side, "models": {name: model}}`, and the code of each in `code/<name>`.
-
-    Returns:
-        By name, the prints, or `{"error": why there are none}`.
     """
     ask = json.loads((folder / "ask.json").read_text(encoding="utf-8"))
     told: dict[str, Any] = {}
