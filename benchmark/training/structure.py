@@ -118,8 +118,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation, and note what came of it."""
-        kwargs = kwargs or {}
-        name = function.overloadpacket.__name__
+        kwargs, name = kwargs or {}, function.overloadpacket.__name__
         read = [self.node(one) for one in tree_leaves((args, kwargs)) if isinstance(one, torch.Tensor)]
         constants = tree_map(_plain, (args, dict(sorted(kwargs.items()))))
         written = _written(function, args, kwargs)
@@ -171,7 +170,7 @@ def _memory(tensor: torch.Tensor) -> int:
 
 
 def _constant(tensor: torch.Tensor) -> _Node:
-    content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+    content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
     return _Node(f"constant {list(tensor.shape)} {tensor.dtype} {hashlib.sha256(content).hexdigest()}", [])
 
 
@@ -208,9 +207,9 @@ def graph(network: nn.Module, images: torch.Tensor, *, training: bool = False) -
     except Exception as error:
         text = " ".join(str(error).split())[:300]
         raise InputError(f"fails while its graph is recorded: {type(error).__name__}: {text}", field="model") from error
-    if not isinstance(answer, torch.Tensor):
-        raise InputError("must answer with one tensor", field="model", found=type(answer).__name__)
-    return _hashed(recorder.node(answer))
+    if isinstance(answer, torch.Tensor):
+        return _hashed(recorder.node(answer))
+    raise InputError("must answer with one tensor", field="model", found=type(answer).__name__)
 
 
 def answer(network: nn.Module, images: torch.Tensor) -> tuple[float, ...] | None:
@@ -241,10 +240,10 @@ def answer(network: nn.Module, images: torch.Tensor) -> tuple[float, ...] | None
 
 
 def _filling(shape: torch.Size) -> torch.Tensor:
-    """Numbers that depend on a shape alone: a row of random ones, repeated to its length."""
+    """A row of random numbers that depend on a shape alone, repeated to its length."""
     seed = int.from_bytes(hashlib.sha256(str(list(shape)).encode()).digest()[:6], "big")
-    random, count = torch.Generator().manual_seed(seed), math.prod(shape)
-    row = torch.randn(min(count, ROW), generator=random, dtype=torch.float64)
+    count = math.prod(shape)
+    row = torch.randn(min(count, ROW), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     if len(shape) < 2:
         row = 1 + row.tanh() / 2
     else:
