@@ -54,6 +54,8 @@ class Campaign:
         submissions: what is trained.
         fetch: whether weights that are not on this machine may be fetched; a plan fetches nothing.
         artefacts: the store of a run on other machines.
+        pinned: whether weights without a fixed hash are left out: records that rest on them cannot be published.
+        elsewhere: whether it is only planned here, for a machine that has the images and may fetch pinned weights.
     """
 
     workspace: Path
@@ -61,6 +63,8 @@ class Campaign:
     submissions: Sequence[Submission]
     fetch: bool = True
     artefacts: Artefacts | None = None
+    pinned: bool = False
+    elsewhere: bool = False
     located: dict[str, Located] = field(default_factory=dict)
     planned: dict[str, Unit] = field(default_factory=dict)
     """All units of the plans that were made, by key."""
@@ -75,6 +79,10 @@ class Campaign:
     def _weights(self, submission: Submission) -> Weights:
         if submission.spec.weights is None:
             return Weights(None, f"{submission.name} names no ImageNet weights")
+        if self.pinned and not submission.pinned:
+            return Weights(None, f"the weights have no fixed hash: karyobench submission pin {submission.name}")
+        if self.elsewhere and submission.spec.weights.sha256 is not None:
+            return Weights(submission.spec.weights.sha256)
         try:
             located = locate(submission.spec.weights, offline=not self.fetch)
         except WeightsUnavailable as error:
@@ -97,7 +105,9 @@ class Campaign:
         """Plan; see `Planner.plan`."""
         datasets = {name for pair in self.track.pairs for name in (pair.target, pair.source)}
         missing = {
-            name: None if self.store.has(name) else f"dataset {name} is not imported (karyobench data fetch {name})"
+            name: None
+            if self.elsewhere or self.store.has(name)
+            else f"dataset {name} is not imported (karyobench data fetch {name})"
             for name in datasets
         }
         planner = Planner(self.track, {name: self._manifest(name) for name in datasets}, self._weights, missing)

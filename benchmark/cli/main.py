@@ -18,6 +18,7 @@ from benchmark.cli import (
     leaderboard,
     ledger,
     plan,
+    post,
     reproduce,
     results,
     run,
@@ -43,6 +44,7 @@ app.add_typer(image.app, name="image")
 app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(results.app, name="results")
 app.add_typer(insight.app, name="insight")
+app.add_typer(post.app, name="post")
 app.command("plan")(plan.plan)
 app.command("run")(run.run)
 app.command("status")(status.status)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, duration, emit, say, table
-from benchmark.cli.run import Folds, Protocols, Repeats, Submissions, Targets, TrackOption, prepare
+from benchmark.cli.run import Folds, Pinned, Protocols, Repeats, Submissions, Targets, TrackOption, prepare
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +41,14 @@ def plan(
             "--measure", help="Train two batches of each submission that was never timed here. Runs its code."
         ),
     ] = False,
+    elsewhere: Annotated[
+        bool,
+        typer.Option("--elsewhere", help="Plan for a machine that has the images and can fetch pinned weights."),
+    ] = False,
+    pinned: Pinned = False,
+    facts: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Append trainings, done, todo and blocked, as NAME=NUMBER.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what a run would train, what is shared, what is done and what cannot run, how long it takes and what it costs.
@@ -51,13 +60,17 @@ def plan(
     """
     from benchmark.cost import known, overhead, predict
 
-    campaign, made = prepare(submissions, track, workspace, protocol, target, fold, repeat, fetch=False)
+    campaign, made = prepare(
+        submissions, track, workspace, protocol, target, fold, repeat, fetch=False, elsewhere=elsewhere, pinned=pinned
+    )
     where = _machines(engine, gpus, gpus_per_unit, jobs, threads)
     todo = campaign.todo(made)
     done = {key for key in campaign.ledger.by_key() if key in made.by_key}
     if measure:
         measure_speeds(campaign, todo, track)
     cost = predict(todo, known(campaign, where.device), where, overhead(campaign.workspace, engine))
+    if facts is not None:
+        _append(facts, made, len(done), len(todo))
     if json:
         emit(_plain(made, todo, done, cost))
         return
@@ -91,6 +104,16 @@ def _plain(made: Plan, todo: Sequence[Unit], done: set[str], cost: Cost) -> dict
         "cost": cost.plain(),
         "units": [asdict(unit) | {"done": unit.key in done} for unit in made.units],
     }
+
+
+def _append(path: Path, made: Plan, done: int, todo: int) -> None:
+    """Lines that a workflow's next job can decide by."""
+    from benchmark.files import disk_errors
+
+    blocked = sum(unit.blocked is not None for unit in made.units)
+    numbers = {"trainings": len(made.units), "done": done, "todo": todo, "blocked": blocked}
+    with disk_errors(path), path.open("a", encoding="utf-8") as file:
+        file.writelines(f"{name}={number}\n" for name, number in numbers.items())
 
 
 def _show(made: Plan, todo: Sequence[Unit], done: set[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +37,10 @@ def reproduce(
         typer.Option(help="Submission folders, or folders of them, where code is looked for. Repeatable."),
     ] = None,
     workspace: Workspace = DEFAULT_WORKSPACE,
+    issue: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the text of an issue about failed records; none failed, no file."),
+    ] = None,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
@@ -46,7 +51,7 @@ def reproduce(
     time; the same command continues. Exits 1 when a record is graded failed.
 
     Examples: karyobench reproduce 1f3a09bc
-              karyobench reproduce --sample 5 --seed 7
+              karyobench reproduce --sample 5 --seed 7 --issue failed.md
     """
     from benchmark import reproduce as again
     from benchmark.campaign import default_device
@@ -62,6 +67,8 @@ def reproduce(
     written = again.reproduce(
         workspace, chosen, way, unit_bar, folders=submissions or (), fetch=not offline, draw=draw
     )  # fmt: skip
+    if issue is not None:
+        _tell(issue, chosen, written)
     if json:
         emit(written)
     else:
@@ -84,6 +91,20 @@ def _drawn(ledger: Ledger, workspace: Path, draw: Draw, way: Way) -> list[Record
         return again.sample(ledger, draw)
     note(f"going on with the sample of {len(left)} records that was interrupted")
     return again.named(ledger, left)
+
+
+def _tell(path: Path, records: Sequence[Record], written: Sequence[Record]) -> None:
+    """Write the issue, or remove an older one where nothing failed."""
+    from benchmark.files import atomic, disk_errors
+    from benchmark.forge.failed import text
+
+    told = text(records, written)
+    if told is None:
+        with disk_errors(path):
+            path.unlink(missing_ok=True)
+        return
+    with atomic(path) as file:
+        file.write(told.encode())
 
 
 def _row(record: Record, one: Record) -> tuple[Any, ...]:

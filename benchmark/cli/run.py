@@ -33,6 +33,9 @@ Protocols = Annotated[
 Targets = Annotated[list[str] | None, typer.Option("--target", help="Repeatable. Default: every target of the track.")]
 Folds = Annotated[list[int] | None, typer.Option("--fold", "-f", help="Repeatable, from 0. Default: the track's.")]
 Repeats = Annotated[list[int] | None, typer.Option("--repeat", "-r", help="Repeatable, from 0. Default: the track's.")]
+Pinned = Annotated[
+    bool, typer.Option("--pinned", help="Leave out what rests on weights without a fixed hash: it cannot be published.")
+]
 Offline = Annotated[bool, typer.Option("--offline", help="Never ask the hub for weights.")]
 
 
@@ -45,6 +48,8 @@ def prepare(
     fold: Sequence[int] | None,
     repeat: Sequence[int] | None,
     fetch: bool,
+    elsewhere: bool = False,
+    pinned: bool = False,
 ) -> tuple[Campaign, Plan]:
     """Campaign and plan that the options ask for."""
     from benchmark import protocol as protocols
@@ -57,7 +62,9 @@ def prepare(
         known = resources.names("submissions", "submission.yaml")
         raise InputError("which submission?", field="SUBMISSION", allowed=[*known, "all"])
     names = resources.names("submissions", "submission.yaml") if list(submissions) == ["all"] else submissions
-    campaign = Campaign(workspace, tracks.load(track), [subs.load(name) for name in names], fetch)
+    campaign = Campaign(
+        workspace, tracks.load(track), [subs.load(name) for name in names], fetch, pinned=pinned, elsewhere=elsewhere
+    )
     return campaign, campaign.plan(protocol or protocols.MAIN, target, fold, repeat)
 
 
@@ -82,6 +89,7 @@ def run(
     gpus_per_unit: cluster.GpusPerUnit = None,
     engine_setting: cluster.Settings = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train units again whose model failed.")] = False,
+    pinned: Pinned = False,
     offline: Offline = False,
     json: Json = False,
 ) -> None:
@@ -91,7 +99,9 @@ def run(
               karyobench run my-folder/my-net --track smoke -p scratch
               karyobench run all --track paper --engine ray --address auto --store s3://bucket/karyobench --device cuda
     """
-    campaign, made = prepare(submissions, track, workspace, protocol, target, fold, repeat, fetch=not offline)
+    campaign, made = prepare(
+        submissions, track, workspace, protocol, target, fold, repeat, fetch=not offline, pinned=pinned
+    )
     campaign.artefacts = cluster.artefacts(engine, store, workspace)
     chosen = cluster.device_of(engine, device, gpus_per_unit)
     options = cluster.options(address, gpus_per_unit, chosen, engine_setting, workspace / "engine")

@@ -79,3 +79,51 @@ def test_a_run_leaves_its_state_behind(go: Any, workspace: Path) -> None:
     assert result.exit_code == 0 and (state["life"], state["phase"], state["engine"]) == ("ended", "finished", "local")
     assert (state["total"], state["done"], state["failed"], state["slots"], state["running"]) == (2, 2, 0, 2, 0)
     assert state["images_done"] == state["images"] > 0 and state["startup"] is not None and state["each"] is not None
+
+
+def test_a_plan_for_another_machine_needs_neither_images_nor_weights_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its keys are those of the machine that trains, so that what is published counts as done."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    folder = tmp_path / "pinned-net"
+    folder.mkdir()
+    weights = f"weights: {{hub: timm/resnet18.a1_in1k, revision: '{'1' * 40}', sha256: {'a' * 64}}}"
+    (folder / "submission.yaml").write_text(
+        f"name: pinned-net\ntitle: T\npaper: https://example.org\nlicense: MIT\nmodel: {{timm: resnet18}}\n{weights}\n"
+    )
+    words = ["plan", str(folder), "-t", "pocket", "-f", "0", "-r", "0", "-w", str(tmp_path / "empty"), "--json"]
+
+    def plan(*more: str) -> Any:
+        result = CliRunner().invoke(app, [*words, *more], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    here, elsewhere = plan(), plan("--elsewhere")
+    assert (here["todo"], elsewhere["todo"], elsewhere["blocked"]) == (0, 6, {})
+    assert any("not imported" in reason for reason in here["blocked"])
+    roots = {unit["weights"] for unit in elsewhere["units"] if unit["start"] == "imagenet"}
+    assert roots == {"a" * 64}
+
+
+def test_what_could_not_be_published_is_left_out(tmp_path: Path) -> None:
+    """Only the arms that start from the weights: from scratch they do not count."""
+    folder = tmp_path / "open-net"
+    folder.mkdir()
+    (folder / "submission.yaml").write_text(
+        "name: open-net\ntitle: T\npaper: https://example.org\nlicense: MIT\nmodel: {timm: resnet18}\n"
+        "weights: {hub: timm/resnet18.a1_in1k}\n"
+    )
+    words = ["plan", str(folder), "-t", "pocket", "-f", "0", "-r", "0", "-w", str(tmp_path / "empty"), "--elsewhere"]
+    result = CliRunner().invoke(app, [*words, "--pinned", "--json"], catch_exceptions=False)
+    found = json.loads(result.stdout)
+    assert list(found["blocked"]) == ["the weights have no fixed hash: karyobench submission pin open-net"]
+    assert {unit["arm"] for unit in found["units"] if not unit["blocked"]} == {"scratch"} and found["todo"] == 2
+
+
+def test_facts_are_lines_that_a_workflow_reads(go: Any, tmp_path: Path) -> None:
+    path = tmp_path / "facts"
+    path.write_text("before=1\n")
+    go("run", "-f", "0")
+    go("plan", "--facts", str(path))
+    assert path.read_text() == "before=1\ntrainings=10\ndone=2\ntodo=8\nblocked=0\n"

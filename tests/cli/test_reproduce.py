@@ -6,6 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from benchmark.board.build import build
 from benchmark.cli import ledger as ledgers
 from benchmark.cli.reproduce import SOME_FAILED, reproduce
 from benchmark.errors import InputError
@@ -100,3 +101,30 @@ def test_an_implausible_curve_is_marked(tmp_path: Path, maker: Any) -> None:
     records = json.loads(CliRunner().invoke(app, [*where, "--json"], catch_exceptions=False).stdout)
     [flag] = [record["implausible"] for record in records if record["implausible"]]
     assert flag["statistic"] == pytest.approx(0.99) and flag["p"] < 0.001
+
+
+def test_a_failed_record_becomes_an_issue_and_a_mark_on_the_board(
+    go: Any, nearest: str, scored_ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the command to the board's row, and back once the record came out again."""
+    issue, key = tmp_path / "failed.md", scored_ledger.records()[0]["key"]
+
+    def marks() -> set[str]:
+        build(Ledger(scored_ledger.folder), tmp_path / "board")
+        board = json.loads((tmp_path / "board" / "board.json").read_text())
+        [row] = [row for row in board["rows"] if row["target"] == scored_ledger.records()[0]["dataset"]["name"]]
+        assert (tmp_path / "board" / "board.md").read_text().count("not reproduced") >= (
+            "not reproduced" in row["badges"]
+        )
+        return set(row["badges"])
+
+    with monkeypatch.context() as patch:
+        patch.setitem(SANDBOXES, nearest, Failing)
+        go("reproduce", key, "--issue", str(issue), code=SOME_FAILED)
+    text = issue.read_text()
+    assert text.startswith("# Records that did not come out again\n\n1 of 1 records")
+    assert f"karyobench reproduce {key[:12]}" in text and "the new training failed: nan" in text
+    assert "not reproduced" in marks()
+    go("reproduce", key, "--issue", str(issue))
+    assert not issue.exists(), "an older text would be opened as an issue again"
+    assert "not reproduced" not in marks() and "bitwise" in marks()

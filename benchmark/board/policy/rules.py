@@ -32,7 +32,7 @@ LARGEST = 5 * MIB
 LARGE, TOO_LARGE = 200 * MIB, 1024 * MIB
 """Bytes of everything: from here on a warning, and an error."""
 
-TOP = frozenset({"README.md", "LICENSE", ".gitattributes", "ledger", MARKERS["results"]})
+TOP = frozenset({"README.md", "LICENSE", ".git", ".gitattributes", "ledger", MARKERS["results"]})
 KEPT: dict[str, str] = {
     "predictions": r"[0-9a-f]{32}\.npz",
     "reproductions": r"[0-9a-f]{64}\.npz",

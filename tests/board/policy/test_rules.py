@@ -117,6 +117,11 @@ def test_what_is_broken_is_an_error_of_its_rule(folder: Path, damage: Callable[[
     assert found(folder) == {("error", rule) for rule in rules}
 
 
+def test_a_checkout_of_the_published_branch_is_no_stray(folder: Path) -> None:
+    (folder / ".git").mkdir()
+    assert found(folder) == set()
+
+
 @pytest.mark.parametrize(
     ("changes", "rule", "problem"),
     [
