@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from benchmark.errors import InputError
-from benchmark.proposal.prints import Print, take
 from benchmark.origin import Weights
+from benchmark.proposal.prints import Print, take
 from benchmark.submission import Submission
 
 CLOSE = 1e-6
