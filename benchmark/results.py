@@ -15,12 +15,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from benchmark import protocol as protocols
 from benchmark.arm import Arm, Place, full_repeats
+from benchmark.controls import lend
 from benchmark.data.manifest import Tested
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
-from benchmark.protocol import PROTOCOLS
 from benchmark.records import Record
 from benchmark.scoring import by_group, tallied
 from benchmark.stats.bootstrap import Interval, score_interval
@@ -122,8 +123,9 @@ class Results:
         self.memo = memo or Memo()
         self.trials: dict[Trial, dict[str, Arm]] = {}
         self.said: dict[str, Classes] = {}
-        for record in ledger.by_key().values():
-            if record["arm"] not in PROTOCOLS or (track and record["track"]["name"] != track):
+        units = ledger.by_key()
+        for record in units.values():
+            if not protocols.known(record["arm"]) or (track and record["track"]["name"] != track):
                 continue
             if submissions and record["submission"]["name"] not in submissions:
                 continue
@@ -140,6 +142,8 @@ class Results:
                     allowed="one unit of a version of a submission",
                 )
             arm.records[place] = record
+        for arms in self.trials.values():
+            lend(arms, units)
 
     @staticmethod
     def _trial(record: Record) -> Trial:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from benchmark import protocol as protocols
 from benchmark.board.model import Change
 from benchmark.board.reading import Reading
 from benchmark.grading import GRADES
-from benchmark.protocol import PROTOCOLS
 from benchmark.records import Record
 from benchmark.withdrawal import version
 
@@ -29,7 +29,7 @@ def _day(record: Record) -> str:
 def _units(reading: Reading) -> Iterable[Change]:
     days: dict[Version, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in reading.all_records:
-        if record["arm"] in PROTOCOLS:
+        if protocols.known(record["arm"]):
             place = record["track"]["digest"], record["submission"]["name"], version(record)
             days[place][_day(record)].append(record)
     labels = {line.trial.track_digest: str(line.summary["track"]) for line in reading.lines}
@@ -49,13 +49,11 @@ def _units(reading: Reading) -> Iterable[Change]:
 
 
 def _what(records: list[Record]) -> str:
-    protocols = [name for name in PROTOCOLS if any(record["arm"] == name for record in records)]
+    held = protocols.ordered({str(record["arm"]) for record in records})
     targets = sorted({record["dataset"]["name"] for record in records})
     failed = sum(record["status"] == "failed" for record in records)
     number = f"{len(records)} training{'s' * (len(records) > 1)}"
-    return f"{number} ({', '.join(protocols)}) on {', '.join(targets)}" + (
-        f", of which {failed} failed" if failed else ""
-    )
+    return f"{number} ({', '.join(held)}) on {', '.join(targets)}" + (f", of which {failed} failed" if failed else "")
 
 
 def _reproductions(reading: Reading) -> Iterable[Change]:

@@ -85,7 +85,7 @@
   /** Columns of a track. `first`: the direction of the first click; `about`: what the header says on top of its name. */
   function columns(track) {
     const scores = track.protocols.map((name) => ({
-      id: name, title: name, about: 'macro-F1, %', group: 'number', first: 'desc', hidden: index.controls.includes(name),
+      id: name, title: name, about: 'macro-F1, %', group: 'number', first: 'desc', hidden: index.aside.includes(name),
       read: (row) => missing(row.scores[name] ? row.scores[name].value : null), cell: scoreCell(name),
     }));
     return [
