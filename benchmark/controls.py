@@ -28,8 +28,8 @@ def lend(arms: dict[str, Arm], known: dict[str, Record]) -> None:
 
 def _as_long(record: Record, known: dict[str, Record]) -> int | None:
     """Epochs of a training on the target alone that sees as many images as a record's whole chain, as `plan` counts them."""
-    before, parent = 0, record["parent"]
+    before, parent = 0, record.get("parent")
     while parent in known:
         before += known[parent]["train_images"]
-        parent = known[parent]["parent"]
+        parent = known[parent].get("parent")
     return None if parent or not before else round(record["epochs"] * (1 + before / record["train_images"]))

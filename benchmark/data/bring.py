@@ -104,6 +104,7 @@ def survey(path: Path, asked: Asked) -> tuple[list[Crop], Card]:
     for first, second in pairwise(found):
         if first.image == second.image:
             raise InputError("two files of one name", file=second.member.name, found=first.member.name)
+    found = _one_cell_a_name(found)
     said = [crop.named for crop in found]
     if problem := crop_checks.absent((one.label for one in said), asked.without):
         raise problem
@@ -114,6 +115,16 @@ def survey(path: Path, asked: Asked) -> tuple[list[Crop], Card]:
         cases=len({one.case for one in said if one.case}),
     )
     return found, asked.card.model_copy(update={"group": group, "counts": counts})
+
+
+def _one_cell_a_name(found: list[Crop]) -> list[Crop]:
+    """Where cells of two cases have one name, every cell is named with its case: a cell is known by its name alone."""
+    cases: dict[str, set[str]] = {}
+    for crop in found:
+        cases.setdefault(crop.named.cell, set()).add(crop.named.case)
+    if "" in cases or all(len(owners) == 1 for owners in cases.values()):
+        return found
+    return [one._replace(named=one.named._replace(cell=f"{one.named.case}-{one.named.cell}")) for one in found]
 
 
 def _crop(member: Member, names: Names) -> Crop:
