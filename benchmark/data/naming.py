@@ -146,8 +146,10 @@ class Names:
         Raises:
             InputError: when it does not fit, its label is no class as declared, or a field is empty.
         """
-        match = self._match(self._strict, path) or self._match(self._loose, path)
+        match = self._match(self._strict, path)
         if match is None:
+            if other := self._match(self._loose, path):
+                self.labels.of(other["label"], path)
             hint = "A file that is not of the data set: --leave-out PATTERN"
             raise InputError("the name does not fit", file=path, field="names", allowed=self.text, hint=hint)
         told = {name: match[name] or "" for name in self.fields}
@@ -178,7 +180,7 @@ def _expression(template: str, label: str | None) -> str:
             following = "".join(parts[place + 1 :])[:1]
             until = "" if following in ("", "*", "{", "/") else re.escape(following)
             if name == "label":
-                out.append(f"(?P<label>{label or f'[^/{until}]+?'})")
+                out.append(f"(?P<label>{label or '[A-Za-z0-9]+(?![A-Za-z0-9])'})")
             elif following in ("*", "{"):
                 allowed = "a field and then a character that never stands in it"
                 raise InputError("where this field ends is not said", field="names", found=part, allowed=allowed)
