@@ -28,7 +28,8 @@
   /** Why there is no gain, in words. */
   function without(row) {
     const two = row.scores['two-step'];
-    if (!two) return 'no two-step training yet';
+    const elsewhere = Object.keys(row.scores).some((name) => name.startsWith('two-step[') && row.scores[name]);
+    if (!two) return elsewhere ? 'two-step over other sources only' : 'no two-step training yet';
     if (two.value === null) return `two-step failed: ${two.failed || 'no whole repeat'}`;
     return 'no imagenet training to compare with';
   }
