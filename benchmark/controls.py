@@ -20,9 +20,11 @@ def lend(arms: dict[str, Arm], known: dict[str, Record]) -> None:
         for place, record in arms[name].records.items():
             epochs = _as_long(record, known)
             lent = [
-                arm.records[place] for arm in long if place in arm.records and arm.records[place]["epochs"] == epochs
+                arm.records[place]
+                for arm in long
+                if place in arm.records and arm.records[place].get("epochs") == epochs
             ]
-            if lent:
+            if epochs and lent:
                 arms.setdefault(control, Arm(control)).records.setdefault(place, lent[0])
 
 

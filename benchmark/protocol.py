@@ -153,7 +153,9 @@ def control_of(name: str) -> str:
 def ordered(names: Collection[str]) -> list[str]:
     """Protocols among some names, in the order of the suite; those with sources follow the one without, by name."""
     order = list(PROTOCOLS)
-    return sorted({name for name in names if known(name)}, key=lambda name: (order.index(base(name)), name))
+    return sorted(
+        {name for name in names if known(name)}, key=lambda name: (order.index(base(name)), name.removesuffix("]"))
+    )
 
 
 def expand(names: Iterable[str], sources: Sequence[str] | None) -> list[str]:
