@@ -146,8 +146,7 @@ class Planner:
         Args:
             submissions: what to train.
             names: protocols, with sources or without.
-            targets: default: all of the track. A protocol that takes the track's source, or none, can only be planned
-                for those; one that names its sources for any.
+            targets: default: all of the track; others only for protocols that name their sources.
             folds: default: the track's.
             repeats: default: the track's.
             anywhere: whether a target need not be one of the track's, as for a stage that was trained on a source.

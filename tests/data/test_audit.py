@@ -354,3 +354,13 @@ def test_report_as_json() -> None:
     assert data["ok"] is False
     assert data["checks"][0]["offenders"] == ["image"]
     assert data["checks"][0]["figures"] == {"pairs": 1}
+
+
+def test_of_many_cells_some_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = np.repeat([f"c{number}" for number in range(12)], 6)
+    features = np.repeat(np.arange(12.0), 6)[:, None]
+    whole = frame_leak.predict_cell(features, cells)
+    monkeypatch.setattr(frame_leak, "MOST_CELLS", 4)
+    some, again = (frame_leak.predict_cell(features, cells) for _ in range(2))
+    assert whole is not None and some is not None and some == again
+    assert (whole.cells, some.cells, some.images) == (12, 4, 24) and some.leaks and some.accuracy == 1.0
