@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING
 from benchmark import engine as engines
 from benchmark import protocol as protocols
 from benchmark.crew import processors
-from benchmark.data import card as cards
-from benchmark.data import manifest as manifests
-from benchmark.data.manifest import Manifest
 from benchmark.data.store import Store
 from benchmark.engine import Engine, Execute, Options
 from benchmark.errors import InputError
@@ -90,30 +87,35 @@ class Campaign:
         self.located[submission.name] = located
         return Weights(located.sha256)
 
-    def _manifest(self, name: str) -> Manifest | None:
-        if self.store.has(name):
-            return self.store.open(name).manifest
-        return manifests.shipped(name, cards.load(name).group)
-
     def plan(
         self,
         names: Sequence[str] = protocols.MAIN,
         targets: Sequence[str] | None = None,
         folds: Sequence[int] | None = None,
         repeats: Sequence[int] | None = None,
+        anywhere: bool = False,
     ) -> Plan:
         """Plan; see `Planner.plan`."""
-        datasets = {name for pair in self.track.pairs for name in (pair.target, pair.source)}
+        datasets = self._datasets(names, targets or self.track.targets)
+        overlaps = {name: self.store.card(name).overlaps for name in datasets}
         missing = {
             name: None
             if self.elsewhere or self.store.has(name)
             else f"dataset {name} is not imported (karyobench data fetch {name})"
             for name in datasets
         }
-        planner = Planner(self.track, {name: self._manifest(name) for name in datasets}, self._weights, missing)
-        made = planner.plan(self.submissions, names, targets, folds, repeats)
+        known = {name: self.store.manifest(name) for name in datasets}
+        planner = Planner(self.track, known, self._weights, missing, overlaps)
+        made = planner.plan(self.submissions, names, targets, folds, repeats, anywhere)
         self.planned |= made.by_key
         return made
+
+    def _datasets(self, names: Sequence[str], targets: Sequence[str]) -> set[str]:
+        """All that some protocols towards some targets train on."""
+        found = set(targets)
+        for pair in self.track.pairs:
+            found |= set(pair.sources) if pair.target in found else set()
+        return found.union(*(protocols.get(name).sources for name in names))
 
     def todo(self, plan: Plan, retry_failed: bool = False) -> list[Unit]:
         """Units of a plan that must run: not done, or needed by one that is not and gone from disk."""

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from benchmark import protocol as protocols
 from benchmark.arm import Arm, Trial, ended
 from benchmark.data.manifest import CLASSES
 from benchmark.errors import InputError
-from benchmark.protocol import BASELINE, LONG, PROTOCOLS, TWO_STEP
+from benchmark.protocol import BASELINE, LONG, TWO_STEP
 from benchmark.results import Pair, Results
 from benchmark.stats import secondary, verdict
 from benchmark.stats.bootstrap import Interval, gain_interval
@@ -89,10 +90,11 @@ def _decide(results: Results, pairs: Sequence[Pair], exploratory: bool, drawn: d
 
 
 def pairs(results: Results, arms: dict[str, Arm], baseline: str = BASELINE) -> list[Pair]:
-    """The pairs of a trial that are asked about: every protocol over the baseline, and two-step over imagenet-long."""
-    questions = [(name, baseline) for name in PROTOCOLS if name != baseline]
+    """The pairs of a trial that are asked about: every protocol over the baseline, and each two-step over its imagenet-long."""
+    held = protocols.ordered(arms)
+    questions = [(name, baseline) for name in held if name != baseline]
     if baseline == BASELINE:
-        questions.append((TWO_STEP, LONG))
+        questions += [(name, protocols.control_of(name)) for name in held if protocols.base(name) == TWO_STEP]
     return [pair for question in questions if (pair := results.pair(arms, *question))]
 
 
@@ -110,7 +112,7 @@ def find(
     for trial, arms in results.trials.items():
         for pair in pairs(results, arms, baseline):
             question = pair.protocol, pair.baseline
-            kind = question if question in (REGISTERED, (TWO_STEP, LONG)) else ("exploratory", baseline)
+            kind = question if question in (REGISTERED, (TWO_STEP, LONG)) else _exploratory(question)
             families[trial.frame, kind].append((trial, pair))
     found = {}
     drawn: dict[Shape, Draws] = {}
@@ -123,12 +125,17 @@ def find(
     return found
 
 
-def transfer(found: dict[tuple[Trial, Question], Finding], trial: Trial) -> str:
+def _exploratory(question: Question) -> Question:
+    """The family of a comparison that is not the track's own; gains over controls of longer training are one of their own."""
+    return "exploratory", protocols.base(question[1])
+
+
+def transfer(found: dict[tuple[Trial, Question], Finding], trial: Trial, name: str = TWO_STEP) -> str:
     """Whether a better two-step may be called transfer: `yes`, `no`, `not tested`; empty when it is not better."""
-    gain = found.get((trial, REGISTERED))
+    gain = found.get((trial, (name, BASELINE)))
     if gain is None or gain.verdict.name != "better":
         return ""
-    control = found.get((trial, (TWO_STEP, LONG)))
+    control = found.get((trial, (name, protocols.control_of(name))))
     if control is None or control.verdict.name == "withheld":
         return "not tested"
     return "yes" if control.verdict.name == "better" else "no"
@@ -275,7 +282,7 @@ def summary(
         row["simulated"] = any(r["track"]["simulated"] for a in arms.values() for r in a.records.values())
         row["pinned"] = all(r["submission"]["pinned"] for a in arms.values() for r in a.records.values())
         row["protocols"] = {}
-        for name in (p for p in PROTOCOLS if p in arms):
+        for name in protocols.ordered(arms):
             arm = arms[name]
             entry: dict[str, Any] = {}
             if arm.scored:
@@ -288,9 +295,9 @@ def summary(
                 entry["gain_error"] = str(error)
             elif finding:
                 entry["gain"] = describe(results, arms, finding)
-                if (name, baseline) == REGISTERED:
-                    entry["gain"]["transfer"] = transfer(found, trial)
-                    control = found.get((trial, (TWO_STEP, LONG)))
+                if (protocols.base(name), baseline) == REGISTERED:
+                    entry["gain"]["transfer"] = transfer(found, trial, name)
+                    control = found.get((trial, (name, protocols.control_of(name))))
                     if control and refused(results, trial, control) is None:
                         entry["gain"]["over_long"] = describe(results, arms, control)
                 entry["gain"]["sentence"] = sentence(trial.submission, trial.target, name, entry["gain"])

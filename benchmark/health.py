@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from benchmark import __version__, resources
-from benchmark.data import card as cards
 from benchmark.data.store import Store
 from benchmark.errors import KaryoError
 from benchmark.ledger import Ledger
@@ -140,11 +139,11 @@ def _weights() -> Iterator[Finding]:
 
 def _data(workspace: Path) -> Iterator[Finding]:
     store = Store(workspace)
-    for name in cards.names():
+    for name in store.names():
         if store.has(name):
             yield Finding("ok", f"dataset {name}", f"{len(store.open(name).manifest)} images")
         else:
-            command = f"karyobench data {'import' if cards.load(name).simulated else 'fetch'} {name}"
+            command = f"karyobench data {'import' if store.card(name).simulated else 'fetch'} {name}"
             yield Finding("optional", f"dataset {name}", "not imported", command)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmark import protocol as protocols
 from benchmark.arm import Arm, Place, Trial
-from benchmark.errors import InputError
-from benchmark.protocol import BASELINE, PROTOCOLS, TWO_STEP
+from benchmark.protocol import BASELINE, TWO_STEP
 from benchmark.results import Pair, Results
 from benchmark.stats import general, pigeonhole
 from benchmark.stats.design import Design
@@ -104,8 +104,7 @@ def answers(results: Results, protocol: str = TWO_STEP, baseline: str = BASELINE
         InputError: for an unknown protocol.
     """
     for name in (protocol, baseline):
-        if name not in PROTOCOLS:
-            raise InputError("no such protocol", field="protocol", found=name, allowed=tuple(PROTOCOLS))
+        protocols.get(name)
     asked: dict[tuple[str, str], list[tuple[Trial, Pair]]] = {}
     for frame, _, field in _fields(results):
         pairs = {trial: pair for trial, arms in field.items() if (pair := results.pair(arms, protocol, baseline))}

@@ -17,6 +17,7 @@ from benchmark.data.manifest import FOLDS, Manifest
 from benchmark.errors import InputError
 from benchmark.files import digest
 from benchmark.protocol import Protocol, Stage
+from benchmark.sources import Overlaps, arm_of, check, name_for
 from benchmark.submission import Submission
 from benchmark.track import Track
 
@@ -38,7 +39,7 @@ class Unit:
     Args:
         key: hash of all that decides the result.
         submission: its name.
-        arm: the protocol that ends here; `source-shuffled` for the shuffled control's first stage.
+        arm: the protocol that ends here; `source-shuffled` for a stage of the shuffled control before its last.
         dataset: what is trained on and tested.
         fold: from 0.
         repeat: from 0.
@@ -114,6 +115,7 @@ class Planner:
         manifests: dataset name → manifest; None where it is not known.
         weights_of: submission → its ImageNet weights.
         missing: dataset name → why its images can't be used; absent or None where they can.
+        overlaps: dataset name → those that show the same people, as its card declares.
     """
 
     def __init__(
@@ -122,9 +124,10 @@ class Planner:
         manifests: Mapping[str, Manifest | None],
         weights_of: Callable[[Submission], Weights],
         missing: Mapping[str, str | None],
+        overlaps: Overlaps | None = None,
     ) -> None:
         self.track, self.manifests, self.missing = track, manifests, missing
-        self.weights_of = weights_of
+        self.weights_of, self.overlaps = weights_of, overlaps or {}
         self.recipe = digest(track.recipe.model_dump(mode="json", exclude={"epochs"}))
         self.preprocess = track.preprocess.digest()
         self.sizes: dict[tuple[str, int], int] = {}
@@ -136,21 +139,30 @@ class Planner:
         targets: Sequence[str] | None = None,
         folds: Sequence[int] | None = None,
         repeats: Sequence[int] | None = None,
+        anywhere: bool = False,
     ) -> Plan:
         """Plan a run.
 
         Args:
             submissions: what to train.
-            names: protocols.
-            targets: default: all of the track.
+            names: protocols, with sources or without.
+            targets: default: all of the track; others only for protocols that name their sources.
             folds: default: the track's.
             repeats: default: the track's.
+            anywhere: whether a target need not be one of the track's, as for a stage that was trained on a source.
 
         Raises:
-            InputError: for an unknown protocol, target, fold or a negative repeat.
+            InputError: for an unknown protocol, target, fold or a negative repeat, or sources that are or
+                overlap with their target.
         """
         chosen = [protocols.get(name) for name in names]
         targets = targets or self.track.targets
+        for target in targets:
+            if not anywhere and not any(protocol.sources for protocol in chosen):
+                self.track.sources_of(target)
+            for protocol in chosen:
+                if protocol.sourced:
+                    check(target, self._sources(protocol, target), self.manifests, self.overlaps)
         folds = self.track.folds if folds is None else folds
         repeats = range(self.track.repeats) if repeats is None else repeats
         for fold in folds:
@@ -171,21 +183,38 @@ class Planner:
                             for unit in chain:
                                 units.setdefault(unit.key, unit)
                             plan.unshared += len(chain)
-                            plan.classifiers[submission.name, protocol.name, target, fold, repeat] = chain[-1].key
+                            name = name_for(self.track, protocol, target)
+                            plan.classifiers[submission.name, name, target, fold, repeat] = chain[-1].key
         plan.units = list(units.values())
         return plan
 
     def _chain(
         self, submission: Submission, protocol: Protocol, target: str, fold: int, repeat: int, weights: Weights
     ) -> list[Unit]:
-        source = self.track.source_of(target)
+        sources = self._sources(protocol, target)
+        trained = [
+            (stage, dataset)
+            for stage in protocol.stages
+            for dataset in ((target,) if stage.data == "target" else sources)
+        ]
+        names = [dataset for _, dataset in trained]
         chain: list[Unit] = []
-        for stage in protocol.stages:
-            dataset = target if stage.data == "target" else source
+        for place, (stage, dataset) in enumerate(trained):
+            last = place == len(trained) - 1
+            arm = (
+                name_for(self.track, protocol, target)
+                if last
+                else arm_of(self.track, protocol, stage, names[:place], dataset)
+            )
+            epochs = self._epochs(stage, target, sources, fold)
             parent = chain[-1] if chain else None
-            epochs = self._epochs(stage, target, source, fold)
-            chain.append(self._unit(submission, protocol, stage, dataset, fold, repeat, epochs, weights, parent))
+            chain.append(self._unit(submission, protocol, stage, arm, dataset, fold, repeat, epochs, weights, parent))
         return chain
+
+    def _sources(self, protocol: Protocol, target: str) -> tuple[str, ...]:
+        if not protocol.sourced:
+            return ()
+        return protocol.sources or self.track.sources_of(target)
 
     def _count(self, dataset: str, fold: int) -> int:
         if (dataset, fold) not in self.sizes:
@@ -193,11 +222,11 @@ class Planner:
             self.sizes[dataset, fold] = len(manifest.part(fold, "train")) if manifest else 0
         return self.sizes[dataset, fold]
 
-    def _epochs(self, stage: Stage, target: str, source: str, fold: int) -> int:
+    def _epochs(self, stage: Stage, target: str, sources: Sequence[str], fold: int) -> int:
         epochs = self.track.recipe.epochs
         own = self._count(target, fold)
         if stage.budget == "both" and own:
-            return round(epochs * (1 + self._count(source, fold) / own))
+            return round(epochs * (1 + sum(self._count(source, fold) for source in sources) / own))
         return epochs
 
     def _unit(
@@ -205,6 +234,7 @@ class Planner:
         submission: Submission,
         protocol: Protocol,
         stage: Stage,
+        arm: str,
         dataset: str,
         fold: int,
         repeat: int,
@@ -237,7 +267,7 @@ class Planner:
         return Unit(
             key=digest(decides)[:32],
             submission=submission.name,
-            arm=self._arm(protocol, stage),
+            arm=arm,
             dataset=dataset,
             fold=fold,
             repeat=repeat,
@@ -251,12 +281,6 @@ class Planner:
             weights=root,
             blocked=self._blocked(submission, dataset, protocol, weights, parent),
         )
-
-    @staticmethod
-    def _arm(protocol: Protocol, stage: Stage) -> str:
-        if stage is protocol.stages[-1]:
-            return protocol.name
-        return "source-shuffled" if stage.shuffled else protocol.start
 
     def _blocked(
         self, submission: Submission, dataset: str, protocol: Protocol, weights: Weights, parent: Unit | None

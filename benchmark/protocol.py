@@ -1,8 +1,15 @@
-"""The protocols: how a model comes to the target. Each is an ordered chain of stages."""
+"""The protocols: how a model comes to the target. Each is an ordered chain of stages.
+
+`two-step` takes the source that the track pairs with the target. Over other sources, one or several in
+order, it and its controls are named with them: `two-step[cir-g]`, `two-step[sim-q+sim-g]`,
+`imagenet-long[sim-q+sim-g]`. Such a protocol is never part of a track's family of tests: it is exploratory.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from benchmark.errors import InputError
@@ -13,10 +20,10 @@ class Stage:
     """One training of a chain.
 
     Args:
-        data: on the target, or on the source (the other stain).
+        data: on the target, or on the source; of several sources each is a training of its own, in their order.
         shuffled: whether the labels of the training part are permuted.
         budget: `own`: the recipe's epochs over this dataset; `both`: as many images as two-step
-            sees on source and target together.
+            sees on sources and target together.
     """
 
     data: Literal["source", "target"]
@@ -34,6 +41,7 @@ class Protocol:
         stages: in order; the last is on the target and is scored.
         control: whether it exists only to explain another protocol's gain.
         meaning: one sentence for people.
+        sources: the sources that its name names; empty: those that the track pairs with the target.
     """
 
     name: str
@@ -41,6 +49,17 @@ class Protocol:
     stages: tuple[Stage, ...]
     control: bool
     meaning: str
+    sources: tuple[str, ...] = ()
+
+    @property
+    def base(self) -> str:
+        """The name without sources."""
+        return self.name.partition("[")[0]
+
+    @property
+    def sourced(self) -> bool:
+        """Whether what it trains hangs on the sources."""
+        return any(stage.data == "source" or stage.budget == "both" for stage in self.stages)
 
 
 TARGET, SOURCE = Stage("target"), Stage("source")
@@ -73,12 +92,98 @@ LONG, SHUFFLED = "imagenet-long", "two-step-shuffled"
 """The controls: more training on the target alone; a source stage that teaches nothing of the labels."""
 
 
+NAMED = re.compile(r"(?P<base>[a-z-]+)\[(?P<sources>[^\[\]]+)\]")
+
+
 def get(name: str) -> Protocol:
-    """A protocol by name.
+    """A protocol by name, with sources or without.
 
     Raises:
-        InputError: when there is none of that name.
+        InputError: when there is none of that name, or its sources are no chain.
     """
-    if name not in PROTOCOLS:
+    match = NAMED.fullmatch(name)
+    found = PROTOCOLS.get(match["base"] if match else name)
+    if found is None:
         raise InputError("no such protocol", field="protocol", found=name, allowed=tuple(PROTOCOLS))
-    return PROTOCOLS[name]
+    if match is None:
+        return found
+    if not found.sourced:
+        allowed = [one for one, protocol in PROTOCOLS.items() if protocol.sourced]
+        raise InputError("this protocol takes no source", field="protocol", found=name, allowed=allowed)
+    sources = chain(match["sources"])
+    text = f"{found.meaning}; {'sources' if len(sources) > 1 else 'source'}: {', then '.join(sources)}"
+    return replace(found, name=over(found.base, sources), meaning=text, sources=sources)
+
+
+def chain(text: str) -> tuple[str, ...]:
+    """Sources in their order from `a+b`.
+
+    Raises:
+        InputError: for an empty name, or one that stands twice.
+    """
+    names = tuple(part.strip() for part in text.split("+"))
+    if not all(re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) for name in names):
+        raise InputError("not a chain of sources", field="source", found=text, allowed="names of datasets joined by +")
+    if len(set(names)) != len(names):
+        raise InputError("a source stands twice in one chain", field="source", found=text, allowed="each once")
+    return names
+
+
+def over(base: str, sources: Sequence[str]) -> str:
+    """Name of a protocol over some sources."""
+    return f"{base}[{'+'.join(sources)}]"
+
+
+def known(name: str) -> bool:
+    """Whether a text is the name of a protocol, with sources or without."""
+    match = NAMED.fullmatch(name)
+    return (match["base"] if match else name) in PROTOCOLS
+
+
+def base(name: str) -> str:
+    """A protocol's name without its sources."""
+    return name.partition("[")[0]
+
+
+def control_of(name: str) -> str:
+    """The control for longer training of a two-step protocol, over the same sources."""
+    return LONG + name.removeprefix(TWO_STEP)
+
+
+def ordered(names: Collection[str]) -> list[str]:
+    """Protocols among some names, in the order of the suite; those with sources follow the one without, by name."""
+    order = list(PROTOCOLS)
+    return sorted(
+        {name for name in names if known(name)}, key=lambda name: (order.index(base(name)), name.removesuffix("]"))
+    )
+
+
+def expand(names: Iterable[str], sources: Sequence[str] | None) -> list[str]:
+    """Names of protocols, those that hang on a source once for each chain of sources.
+
+    Args:
+        names: protocols.
+        sources: chains as `a+b`; none: the protocols as they are.
+
+    Raises:
+        InputError: for an unknown protocol, a wrong chain, or chains without a protocol that takes them.
+    """
+    chosen = [get(name) for name in names]
+    if not sources:
+        return [protocol.name for protocol in chosen]
+    chains = [chain(text) for text in sources]
+    if not any(protocol.sourced and not protocol.sources for protocol in chosen):
+        allowed = [name for name, protocol in PROTOCOLS.items() if protocol.sourced]
+        found = [protocol.name for protocol in chosen]
+        raise InputError("no protocol that takes a source is asked for", field="protocol", found=found, allowed=allowed)
+    return list(
+        dict.fromkeys(
+            name
+            for protocol in chosen
+            for name in (
+                [over(protocol.name, one) for one in chains]
+                if protocol.sourced and not protocol.sources
+                else [protocol.name]
+            )
+        )
+    )

@@ -13,19 +13,22 @@ from pathlib import Path
 from typing import Any
 
 from benchmark import files, resources
+from benchmark import protocol as protocols
 from benchmark.campaign import Campaign
-from benchmark.data import card as cards
 from benchmark.data import manifest as manifests
 from benchmark.data.store import Dataset, Store
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
 from benchmark.plan import Plan, Unit
 from benchmark.pretrained import WeightsUnavailable, locate
-from benchmark.protocol import LONG, PROTOCOLS
+from benchmark.protocol import PROTOCOLS
 from benchmark.records import Record
 from benchmark.submission import Spec, Submission, hash_code
 from benchmark.track import Track
 from benchmark.versions import sentence
+
+Asked = tuple[list[str], list[str] | None, list[int], list[int]]
+"""Protocols, targets (None: those of the track), folds and repeats."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,14 @@ class Rebuilt:
         track: as kept in the ledger.
         submission: likewise, with its code.
         chain: its units, the scored one last.
+        asked: protocols, targets, folds and repeats of a plan that holds them.
     """
 
     record: Record
     track: Track
     submission: Submission
     chain: tuple[Unit, ...]
+    asked: Asked
 
     @property
     def family(self) -> tuple[str, str, str | None]:
@@ -55,6 +60,18 @@ def lacks(record: Record, field: str, found: object, wanted: object, hint: str |
     """The error of a record that cannot be trained again as it was."""
     where, allowed = f"record {record['key'][:12]}", str(wanted)
     return InputError("cannot be trained again", file=where, field=field, found=found, allowed=allowed, hint=hint)
+
+
+def _asked(record: Record) -> Asked:
+    """What to plan for a record: its own protocol, or all where it is a stage that no protocol ends in."""
+    own, where = record["arm"], ([record["fold"]], [record["repeat"]])
+    return ([own], [record["dataset"]["name"]], *where) if protocols.known(own) else (list(PROTOCOLS), None, *where)
+
+
+def _sources(record: Record) -> Iterator[str]:
+    """Datasets other than its own that a record names: those it was trained on, or whose size set its length."""
+    yield from protocols.get(record["arm"]).sources if protocols.known(record["arm"]) else ()
+    yield from (stage.removesuffix(" (shuffled)") for stage in record["chain"][:-1] if stage != "ImageNet")
 
 
 class Rebuilder:
@@ -89,7 +106,8 @@ class Rebuilder:
             self._images(one)
         self._link(record, track)
         self._weights(record, submission)
-        plan = self.campaign(track, submission).plan(list(PROTOCOLS), None, [record["fold"]], [record["repeat"]])
+        asked = _asked(record)
+        plan = self.campaign(track, submission).plan(*asked, anywhere=True)
         unit = plan.by_key.get(record["key"])
         if unit is None:
             raise self._other_key(record, plan)
@@ -98,7 +116,7 @@ class Rebuilder:
         chain = [unit]
         while chain[0].parent:
             chain.insert(0, plan.by_key[chain[0].parent])
-        return Rebuilt(record, track, submission, tuple(chain))
+        return Rebuilt(record, track, submission, tuple(chain), asked)
 
     def campaign(self, track: Track, submission: Submission) -> Campaign:
         """A campaign on the scratch workspace; its plan must be made before it runs."""
@@ -170,16 +188,13 @@ class Rebuilder:
         manifest = manifests.read(folder / "manifest.csv", named["group"])
         if manifest.digest != wanted:
             raise lacks(record, f"manifest of {name}", manifest.digest, wanted)
-        altered = next(Dataset(cards.load(name), manifest, folder).altered(), None)
+        altered = next(Dataset(self.store.card(name), manifest, folder).altered(), None)
         if altered is not None:
             raise lacks(record, f"images of {name}", f"altered pixels in {altered}", "those of the manifest")
         self._checked.add((name, wanted))
 
     def _link(self, record: Record, track: Track) -> None:
-        names = [record["dataset"]["name"]]
-        if record["parent"] or record["arm"] == LONG:
-            names.append(track.source_of(names[0]))
-        for name in names:
+        for name in {record["dataset"]["name"], *track.datasets, *_sources(record)}:
             place = Store(self.scratch).folder(name)
             if self.store.has(name) and not place.exists():
                 with files.disk_errors(place):

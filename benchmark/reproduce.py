@@ -27,11 +27,11 @@ from typing import Any
 import numpy as np
 
 from benchmark import grading, plausibility
+from benchmark import protocol as protocols
 from benchmark.errors import InputError
 from benchmark.files import digest, disk_errors, write_json
 from benchmark.ledger import Ledger
 from benchmark.plan import Plan, Unit
-from benchmark.protocol import PROTOCOLS
 from benchmark.rebuild import Rebuilder, Rebuilt
 from benchmark.records import REPRODUCTION, Record
 from benchmark.trainer import Progress
@@ -94,7 +94,7 @@ def sample(ledger: Ledger, draw: Draw) -> list[Record]:
     left = {
         key: record
         for key, record in sorted(units.items())
-        if record["status"] == "scored" and record["arm"] in PROTOCOLS and key not in done
+        if record["status"] == "scored" and protocols.known(record["arm"]) and key not in done
     }
     if not left:
         raise InputError("every scored record has a reproduction, or there is none", file=ledger.path)
@@ -231,7 +231,8 @@ def _train(rebuilder: Rebuilder, found: Sequence[Rebuilt], way: Way, bar: Bar) -
     for members in families.values():
         units = {unit.key: unit for one in members for unit in one.chain}
         campaign = rebuilder.campaign(members[0].track, members[0].submission)
-        campaign.plan(["scratch"])
+        for one in members:
+            campaign.plan(*one.asked, anywhere=True)
         todo = campaign.todo(Plan(members[0].track, list(units.values())))
         if todo:
             with bar(todo) as progress:

@@ -15,12 +15,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from benchmark import protocol as protocols
 from benchmark.arm import Arm, Place, Trial, full_repeats
+from benchmark.controls import lend
 from benchmark.data.manifest import Tested
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
-from benchmark.protocol import PROTOCOLS
 from benchmark.records import Record
 from benchmark.scoring import by_group, tallied
 from benchmark.stats.bootstrap import Interval, score_interval
@@ -112,10 +113,11 @@ class Results:
         self.memo = memo or Memo()
         self.trials: dict[Trial, dict[str, Arm]] = {}
         self.said: dict[str, Classes] = {}
+        units = ledger.by_key()
         chosen = [
             record
-            for record in ledger.by_key().values()
-            if record["arm"] in PROTOCOLS
+            for record in units.values()
+            if protocols.known(record["arm"])
             and (not track or record["track"]["name"] == track)
             and (not submissions or record["submission"]["name"] in submissions)
         ]
@@ -127,6 +129,8 @@ class Results:
             trial = self._trial(record)
             for one in weighted.get(trial, (trial,)):  # what started from no weights is the same whatever the weights
                 self._put(one, record)
+        for arms in self.trials.values():
+            lend(arms, units)
 
     def _put(self, trial: Trial, record: Record) -> None:
         arm = self.trials.setdefault(trial, {}).setdefault(record["arm"], Arm(record["arm"]))

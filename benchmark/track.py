@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from benchmark import resources
 from benchmark.data.card import Name
@@ -48,16 +48,29 @@ class Recipe(Strict):
 
 
 class Pair(Strict):
-    """A scored dataset, and the dataset of the other stain that two-step trains on first."""
+    """A scored dataset, and what two-step trains on first: one dataset, or several in their order."""
 
     target: Name
-    source: Name
+    source: Name | Annotated[tuple[Name, ...], Field(min_length=1)]
+
+    @field_validator("source", mode="before")
+    @classmethod
+    def _plain(cls, value: object) -> object:
+        """A chain of one is written as one name, so that a track has one hash."""
+        return value[0] if isinstance(value, list | tuple) and len(value) == 1 else value
 
     @model_validator(mode="after")
     def _differ(self) -> Pair:
-        if self.target == self.source:
+        if self.target in self.sources:
             raise ValueError("target and source must be two datasets")
+        if len(set(self.sources)) != len(self.sources):
+            raise ValueError("a source may stand once in a chain")
         return self
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources in the order in which they are trained on."""
+        return (self.source,) if isinstance(self.source, str) else self.source
 
 
 class Track(Strict):
@@ -87,15 +100,20 @@ class Track(Strict):
         """Names of the scored datasets."""
         return tuple(pair.target for pair in self.pairs)
 
-    def source_of(self, target: str) -> str:
-        """The dataset that two-step trains on before `target`.
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of all its targets and sources."""
+        return tuple(dict.fromkeys(name for pair in self.pairs for name in (pair.target, *pair.sources)))
+
+    def sources_of(self, target: str) -> tuple[str, ...]:
+        """The datasets that two-step trains on before `target`, in their order.
 
         Raises:
             InputError: when the track does not score `target`.
         """
         for pair in self.pairs:
             if pair.target == target:
-                return pair.source
+                return pair.sources
         raise InputError(
             "not a target of this track", file=self.name, field="target", found=target, allowed=self.targets
         )

@@ -16,6 +16,13 @@ _TRANSFER = {
 }
 
 
+def protocol_name(name: str) -> str:
+    """A protocol as running text: `two-step training (sim-q, then sim-g)`."""
+    base, _, sources = name.removesuffix("]").partition("[")
+    text = NAMES.get(base, base)
+    return f"{text} ({', then '.join(sources.split('+'))})" if sources else text
+
+
 def points(value: float, signed: bool = False) -> str:
     """Parts of 1 as points with one decimal and a real minus sign."""
     rounded = round(100 * value, 1) + 0.0  # no negative zero
@@ -47,7 +54,7 @@ def sentence(submission: str, target: str, protocol: str, gain: dict[str, Any]) 
         protocol: the arm.
         gain: from `benchmark.findings.describe`.
     """
-    arm, baseline = NAMES.get(protocol, protocol), NAMES.get(gain["over"], gain["over"])
+    arm, baseline = protocol_name(protocol), protocol_name(gain["over"])
     value = points(gain["value"], signed=True)
     span = f"{points(gain['low'], signed=True)} to {points(gain['high'], signed=True)}"
     kind = "Exploratory: " if gain["exploratory"] else ""

@@ -1,16 +1,19 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmark import protocol as protocols
+from benchmark import resources
 from benchmark import track as tracks
 from benchmark.data import card as cards
 from benchmark.data import manifest as manifests
 from benchmark.errors import InputError
+from benchmark.ledger import Ledger
 from benchmark.plan import Plan, Planner, Weights, seed_of, waiting
-from benchmark.submission import Spec, Submission
+from benchmark.submission import Spec, Submission, load
 
 POCKET = tracks.load("pocket")
 MANIFESTS = {name: manifests.shipped(name, cards.load(name).group) for name in POCKET.targets}
@@ -156,3 +159,78 @@ def test_impossible_requests_are_errors(options: dict[str, Any], message: str) -
 def test_ten_repeats_are_ten_times_the_study() -> None:
     plan = make([submission(f"net{n}") for n in range(11)], repeats=list(range(10)))
     assert len({unit.key for unit in plan.units}) == 660
+
+
+def chains(target: str, names: Sequence[str], manifest: Any = None) -> Plan:
+    """A plan of the smoke track; `my-g` is a dataset that it does not pair, as large as sim-g unless given."""
+    smoke = tracks.load("smoke")
+    known = {name: manifests.shipped(name, "case") for name in smoke.targets}
+    planner = Planner(smoke, {**known, "my-g": manifest or other(known["sim-g"])}, lambda _: Weights("w" * 64), {})
+    return planner.plan([submission()], names, [target])
+
+
+def other(manifest: Any) -> Any:
+    """The same images with other pixels."""
+    return replace(manifest, entries=tuple(entry._replace(sha256=entry.sha256[::-1]) for entry in manifest.entries))
+
+
+def test_a_chain_of_two_sources_has_three_stages_that_are_shared_with_what_ends_there() -> None:
+    plan = chains("my-g", ["imagenet", "two-step[sim-q]", "two-step[sim-q+sim-g]", "two-step[sim-g+sim-q]"])
+    last = plan.by_key[plan.classifiers["net", "two-step[sim-q+sim-g]", "my-g", 0, 0]]
+    middle = plan.by_key[str(last.parent)]
+    assert last.chain == ("ImageNet", "sim-q", "sim-g", "my-g") and last.arm == "two-step[sim-q+sim-g]"
+    own = chains("sim-g", ["imagenet", "two-step"])
+    assert middle.key == own.classifiers["net", "two-step", "sim-g", 0, 0] and middle.arm == "two-step"
+    assert middle.parent == plan.by_key[plan.classifiers["net", "two-step[sim-q]", "my-g", 0, 0]].parent
+    assert (len(plan.units), plan.unshared) == (8, 9), "imagenet on sim-q is trained once"
+    assert last.seed == seed_of("smoke", "my-g", 0, 0) and middle.seed == seed_of("smoke", "sim-g", 0, 0)
+
+
+def test_a_stage_that_the_track_does_not_pair_so_is_named_by_what_came_before() -> None:
+    plan = chains("sim-g", ["two-step[my-g+sim-q]"])
+    assert [unit.arm for unit in plan.units] == ["imagenet", "two-step[my-g]", "two-step[my-g+sim-q]"]
+
+
+def test_the_tracks_own_source_named_is_the_tracks_own_protocol() -> None:
+    plan = chains("sim-g", ["two-step", "two-step[sim-q]", "imagenet-long[sim-q]"])
+    assert [name for _, name, *_ in plan.classifiers] == ["two-step", "imagenet-long"]
+
+
+def test_controls_match_the_compute_of_the_whole_chain() -> None:
+    names = [protocols.over(name, ("sim-q", "sim-g")) for name in ("two-step", "imagenet-long", "two-step-shuffled")]
+    plan = chains("my-g", names)
+    step, long, shuffled = (plan.by_key[plan.classifiers["net", name, "my-g", 0, 0]] for name in names)
+
+    def cost(unit: Any) -> int:
+        return unit.cost + (cost(plan.by_key[unit.parent]) if unit.parent else 0)
+
+    assert abs(cost(long) - cost(step)) <= long.images / 2 and cost(shuffled) == cost(step)
+    assert shuffled.chain == ("ImageNet", "sim-q (shuffled)", "sim-g (shuffled)", "my-g")
+    before = plan.by_key[str(shuffled.parent)]
+    assert before.arm == "source-shuffled" and before.shuffled and plan.by_key[str(before.parent)].shuffled
+
+
+def test_a_track_may_pair_a_target_with_several_sources() -> None:
+    smoke = tracks.load("smoke")
+    pairs = (*smoke.pairs, tracks.Pair.model_validate({"target": "my-g", "source": ["sim-q", "sim-g"]}))
+    known = {name: manifests.shipped(name, "case") for name in smoke.targets}
+    planner = Planner(
+        smoke.model_copy(update={"pairs": pairs}), {**known, "my-g": other(known["sim-g"])}, lambda _: Weights("w"), {}
+    )
+    plan = planner.plan([submission()], ["two-step"], ["my-g"])
+    assert [(unit.arm, unit.dataset) for unit in plan.units] == [
+        ("imagenet", "sim-q"), ("two-step", "sim-g"), ("two-step", "my-g"),
+    ]  # fmt: skip
+
+
+def test_keys_of_the_published_ledger_are_as_they_were() -> None:
+    """Every unit that is published can still be found by its key: nothing that is trained is trained again."""
+    records = Ledger(resources.shipped("leaderboard") / "ledger").records()
+    lite, known = load("tf-efficientnet-lite0"), {record["key"] for record in records}
+    weights = next(record["weights"] for record in records if record["weights"])
+    plan = Planner(POCKET, MANIFESTS, lambda _: Weights(weights), {}).plan([lite], tuple(protocols.PROTOCOLS))
+    assert len(known) > 20 and known <= plan.by_key.keys()
+    for record in records:
+        unit = plan.by_key[record["key"]]
+        assert (unit.arm, list(unit.chain), unit.parent) == (record["arm"], record["chain"], record["parent"])
+    assert POCKET.digest in {record["track"]["digest"] for record in records}

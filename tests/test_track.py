@@ -18,7 +18,7 @@ def changed(tmp_path: Path, **changes: object) -> Path:
 def test_shipped_tracks_load(name: str) -> None:
     found = track.load(name)
     assert found.name == name and len(found.targets) == 2
-    assert found.source_of(found.targets[0]) == found.targets[1]
+    assert found.sources_of(found.targets[0]) == (found.targets[1],)
     assert found.simulated == (name == "smoke")
 
 
@@ -66,4 +66,4 @@ def test_an_unknown_name_lists_the_tracks() -> None:
 
 def test_source_of_something_else_is_an_error() -> None:
     with pytest.raises(InputError, match="not a target of this track"):
-        track.load("smoke").source_of("cir-g")
+        track.load("smoke").sources_of("cir-g")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 import benchmark
+from benchmark import protocol as protocols
 from benchmark.arm import Arm
 from benchmark.board import elsewhere, figures, history
 from benchmark.board.model import (
@@ -34,7 +35,6 @@ from benchmark.data.manifest import CLASSES
 from benchmark.files import digest, yaml_text
 from benchmark.insight.kept import Kept
 from benchmark.overview import answers, ranks
-from benchmark.protocol import PROTOCOLS
 from benchmark.versions import sentences
 
 
@@ -54,6 +54,7 @@ def board(reading: Reading) -> Board:
               for label in sorted({str(line.summary["track"]) for line in lines})]  # fmt: skip
     others = (*reading.reproductions, *reading.withdrawals, *reading.corrections)
     newest = max(str(record["ended"]) for record in (*reading.all_records, *others))
+    names = protocols.ordered({*protocols.PROTOCOLS, *reading.protocols(lines)})
     return Board(
         source=Source(
             records=len(reading.all_records),
@@ -64,8 +65,8 @@ def board(reading: Reading) -> Board:
             harness=benchmark.__version__,
         ),
         classes=CLASSES,
-        protocols={name: protocol.meaning for name, protocol in PROTOCOLS.items()},
-        controls=tuple(name for name, protocol in PROTOCOLS.items() if protocol.control),
+        protocols={name: protocols.get(name).meaning for name in names},
+        controls=tuple(name for name in names if protocols.get(name).control),
         tracks=tuple(tracks),
         rows=tuple(row(reading, line, ranked.get(_place(line))) for line in lines),
         general=tuple(_answer(one, labels) for one in answers(reading.listed)),

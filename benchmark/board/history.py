@@ -6,13 +6,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from benchmark import protocol as protocols
 from benchmark.board import elsewhere
 from benchmark.board.model import Change, ChangeKind
 from benchmark.board.plain import shorten
 from benchmark.board.reading import Reading
 from benchmark.correction import differences
 from benchmark.grading import GRADES
-from benchmark.protocol import PROTOCOLS
 from benchmark.records import Record
 from benchmark.versions import era
 from benchmark.withdrawal import version, version_name
@@ -57,7 +57,7 @@ def _day(record: Record) -> str:
 
 def _versions(reading: Reading) -> dict[Version, list[Record]]:
     """Records of trainings by version, in the ledger's order; those that started from no weights go with the first that did."""
-    units = [record for record in reading.all_records if record["arm"] in PROTOCOLS]
+    units = [record for record in reading.all_records if protocols.known(record["arm"])]
     first: dict[Place, str] = {}
     for record in units:
         if record["weights"]:
@@ -122,13 +122,11 @@ def _differs(older: tuple[Version, Record], one: Version, record: Record) -> str
 
 
 def _what(records: list[Record]) -> str:
-    protocols = [name for name in PROTOCOLS if any(record["arm"] == name for record in records)]
+    held = protocols.ordered({str(record["arm"]) for record in records})
     targets = sorted({record["dataset"]["name"] for record in records})
     failed = sum(record["status"] == "failed" for record in records)
     number = f"{len(records)} training{'s' * (len(records) > 1)}"
-    return f"{number} ({', '.join(protocols)}) on {', '.join(targets)}" + (
-        f", of which {failed} failed" if failed else ""
-    )
+    return f"{number} ({', '.join(held)}) on {', '.join(targets)}" + (f", of which {failed} failed" if failed else "")
 
 
 def _reproductions(reading: Reading) -> Iterable[Change]:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from benchmark import grading, plausibility
+from benchmark import protocol as protocols
 from benchmark.arm import Arm, Trial, ended
 from benchmark.board import ahead
 from benchmark.board.model import Badge, GradeName
@@ -20,7 +21,6 @@ from benchmark.findings import summary
 from benchmark.insight.kept import Kept, reports
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
-from benchmark.protocol import PROTOCOLS
 from benchmark.records import Record
 from benchmark.results import Results
 from benchmark.withdrawal import Withdrawn
@@ -40,8 +40,8 @@ class Line:
     @cached_property
     def records(self) -> list[Record]:
         """Its records, oldest first."""
-        found = [record for arm in self.arms.values() for record in arm.records.values()]
-        return sorted(found, key=lambda record: str(record["ended"]))
+        found = {record["key"]: record for arm in self.arms.values() for record in arm.records.values()}
+        return sorted(found.values(), key=lambda record: str(record["ended"]))
 
     @cached_property
     def ended(self) -> str:
@@ -223,5 +223,4 @@ class Reading:
     @staticmethod
     def protocols(lines: Iterable[Line]) -> tuple[str, ...]:
         """Protocols that some lines hold, in the order of the suite."""
-        held = {name for line in lines for name in line.arms}
-        return tuple(name for name in PROTOCOLS if name in held)
+        return tuple(protocols.ordered({name for line in lines for name in line.arms}))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, interval, say, table
 from benchmark.errors import InputError
+
+if TYPE_CHECKING:
+    from benchmark.ledger import Ledger
 
 FOOTNOTE = (
     "Macro-F1 in %, gains in points, brackets: 95 % interval for new trainings on new groups (cells or cases);\n"
@@ -24,6 +28,12 @@ def compare(
     ] = None,
     track: Annotated[str | None, typer.Option("--track", "-t", help="Default: all tracks, in separate rows.")] = None,
     over: Annotated[str, typer.Option(help="The protocol that gains are measured against.")] = "imagenet",
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source", help="Only protocols over these sources, as sim-q+sim-g, and those that take none. Repeatable."
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for compare.json, forest.svg and forest.png.")
     ] = None,
@@ -39,7 +49,6 @@ def compare(
     Examples: karyobench compare
               karyobench compare tf-efficientnet-lite0 --track pocket --over imagenet-long
     """
-    from benchmark import protocol as protocols
     from benchmark.allocator import keep_memory
     from benchmark.findings import summary
     from benchmark.ledger import Ledger
@@ -49,7 +58,7 @@ def compare(
     from benchmark.results import Results
     from benchmark.versions import sentences
 
-    protocols.get(over)
+    over = _baseline(over, source)
     keep_memory()
     ledger = Ledger(workspace / "ledger")
     with Memo(memory()) as remembered, bar("comparing", "families") as progress:
@@ -59,7 +68,7 @@ def compare(
             if name not in known:
                 raise InputError("no record of this submission", file=ledger.path, field="submission", found=name,
                                  allowed=known or "none")  # fmt: skip
-        rows = summary(results, over, submissions, progress)
+        rows = over_sources(summary(results, over, submissions, progress), ledger, source)
         if not rows:
             raise InputError("no record to compare", file=ledger.path, hint="Run: karyobench run")
         listed = results.listed()
@@ -84,6 +93,54 @@ def compare(
     if output:
         say(f"\nwrote {output}")
     _refuse(errors)
+
+
+def _baseline(over: str, source: Sequence[str] | None) -> str:
+    """The baseline; over the sources that are asked for where it hangs on one."""
+    from benchmark import protocol as protocols
+
+    found = protocols.get(over)
+    if not source or not found.sourced or found.sources:
+        return found.name
+    if len(source) > 1:
+        raise InputError(
+            "a baseline over several chains of sources", field="--over", found=over,
+            allowed=[protocols.over(over, protocols.chain(one)) for one in source],
+        )  # fmt: skip
+    return protocols.over(over, protocols.chain(source[0]))
+
+
+def _paired(ledger: Ledger, row: dict[str, Any]) -> tuple[str, ...]:
+    """The sources that a row's track pairs with its target; none where it is not one of the track's."""
+    for pair in ledger.document("tracks", row["track_digest"])["pairs"]:
+        if pair["target"] == row["target"]:
+            return (pair["source"],) if isinstance(pair["source"], str) else tuple(pair["source"])
+    return ()
+
+
+def over_sources(rows: list[dict[str, Any]], ledger: Ledger, source: Sequence[str] | None) -> list[dict[str, Any]]:
+    """Rows without the protocols that hang on other sources than those asked for; all where none is."""
+    from benchmark import protocol as protocols
+
+    if not source:
+        return rows
+    chains = [protocols.chain(one) for one in source]
+    found = []
+    for row in rows:
+        own = _paired(ledger, row)
+        kept = {
+            name: entry
+            for name, entry in row["protocols"].items()
+            if not (one := protocols.get(name)).sourced or (one.sources or own) in chains
+        }
+        found.append({**row, "protocols": kept})
+    if not any(protocols.get(name).sourced for row in found for name in row["protocols"]):
+        held = {"+".join(protocols.get(name).sources) for row in rows for name in row["protocols"]} - {""}
+        raise InputError(
+            "no record of a protocol over these sources", file=ledger.path, field="--source", found=list(source),
+            allowed=sorted(held) or "none",
+        )  # fmt: skip
+    return found
 
 
 def _refuse(errors: list[str]) -> None:

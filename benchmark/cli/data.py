@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, note, say, table
+from benchmark.cli.data_new import new
 from benchmark.errors import InputError, IntegrityError
 
-app = typer.Typer(help="Datasets: list, fetch, import, verify, show, audit.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from benchmark.data.store import Dataset, Store
+
+app = typer.Typer(help="Datasets: list, fetch, import, make, verify, show, audit.", no_args_is_help=True)
+app.command()(new)
 
 Name = Annotated[str, typer.Argument(help="A dataset, as `karyobench data list` names it.")]
 
@@ -21,11 +26,10 @@ def list_(workspace: Workspace = DEFAULT_WORKSPACE, json: Json = False) -> None:
 
     Example: karyobench data list
     """
-    from benchmark.data import card as cards
     from benchmark.data.store import Store
 
     store = Store(workspace)
-    found = [(cards.load(name), store.has(name)) for name in cards.names()]
+    found = [(store.card(name), store.has(name)) for name in store.names()]
     if json:
         emit([{**card.model_dump(mode="json"), "imported": has} for card, has in found])
         return
@@ -52,13 +56,12 @@ def fetch(
 
     Example: karyobench data fetch cir-g --accept-terms
     """
-    from benchmark.data import card as cards
     from benchmark.data import fetch as fetching
     from benchmark.data import imports
     from benchmark.data.store import Store
 
-    card = cards.load(name)
     store = Store(workspace)
+    card = store.card(name)
     if card.simulated:
         with bar(f"rendering {name}") as progress:
             imports.render_simulated(store, card, progress)
@@ -87,16 +90,21 @@ def import_(
     """Import a dataset from a folder or archive in its official layout.
 
     Every image is compared with the committed manifest; what is missing, extra, altered or
-    undecodable is named, and then nothing is imported.
+    undecodable is named, and then nothing is imported. A dataset that is not shipped is given as the path of the
+    folder with its card and manifest, which the workspace then knows by name; see docs/own-data.md.
 
     Examples: karyobench data import bioimlab-q single_chromosomes.zip
+              karyobench data import datasets/my-g crops.zip
               karyobench data import sim-q
     """
-    from benchmark.data import card as cards
     from benchmark.data import imports
     from benchmark.data.store import Store
 
-    store, card = Store(workspace), cards.load(name)
+    store = Store(workspace)
+    if "/" in name:
+        _import_own(store, Path(name), path)
+        return
+    card = store.card(name)
     if card.simulated:
         with bar(f"rendering {name}") as progress:
             imports.render_simulated(store, card, progress)
@@ -107,14 +115,35 @@ def import_(
         _import(store, name, path)
 
 
-def _import(store: object, name: str, path: Path, folder: str = "") -> None:
+def _import_own(store: Store, folder: Path, path: Path | None) -> None:
+    """Import a dataset that is not shipped, from the folder of its card and manifest."""
     from benchmark.data import card as cards
     from benchmark.data import imports
-    from benchmark.data.store import Store
+    from benchmark.data import manifest as manifests
 
-    assert isinstance(store, Store)
+    card = cards.read(folder / "card.yaml")
+    if card.name in cards.names() and cards.folder(card.name).resolve() != folder.resolve():
+        raise InputError("a shipped dataset has this name", file=folder / "card.yaml", field="name", found=card.name)
+    if card.layout != "crops":
+        raise InputError("only the shipped ones have this layout", file=folder / "card.yaml", field="layout",
+                         found=card.layout, allowed="crops")  # fmt: skip
+    if path is None:
+        raise InputError("a path is needed", field="PATH", allowed="the folder or archive of its images")
+    manifest = manifests.read(folder / "manifest.csv", card.group)
+    with bar(f"importing {card.name}") as progress:
+        _imported(imports.import_crops(store, card, manifest, path, progress))
+
+
+def _import(store: Store, name: str, path: Path, folder: str = "") -> None:
+    from benchmark.data import imports
+
     with bar(f"importing {name}") as progress:
-        dataset = imports.import_archive(store, cards.load(name), path, progress, folder)
+        dataset = imports.import_archive(store, store.card(name), path, progress, folder)
+    _imported(dataset)
+
+
+def _imported(dataset: Dataset) -> None:
+    name = dataset.card.name
     groups = len(set(dataset.manifest.groups))
     say(
         f"{name}: {len(dataset.manifest)} images in {groups} groups (by {dataset.card.group}), every pixel as in the manifest"
@@ -182,11 +211,10 @@ def audit(
     """
     from benchmark import track as tracks
     from benchmark.data import audit as auditing
-    from benchmark.data import card as cards
     from benchmark.data.store import Store
 
     store = Store(workspace)
-    chosen = names or [name for name in cards.names() if store.has(name)]
+    chosen = names or [name for name in store.names() if store.has(name)]
     if not chosen:
         raise InputError("no dataset is imported", file=workspace, hint="Run: karyobench data import sim-q")
     datasets = [store.open(name) for name in chosen]

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, duration, emit, say, table
-from benchmark.cli.run import Folds, Pinned, Protocols, Repeats, Submissions, Targets, TrackOption, prepare
+from benchmark.cli.run import (
+    Folds,
+    Pinned,
+    Protocols,
+    Repeats,
+    Sources,
+    Submissions,
+    Targets,
+    TrackOption,
+    prepare,
+)
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,6 +34,7 @@ def plan(
     submissions: Submissions = None,
     track: TrackOption = "pocket",
     protocol: Protocols = None,
+    source: Sources = None,
     target: Targets = None,
     fold: Folds = None,
     repeat: Repeats = None,
@@ -57,12 +68,14 @@ def plan(
 
     Examples: karyobench plan tf-efficientnet-lite0
               karyobench plan all --track paper --engine ray --gpus 100
+              karyobench plan tf-efficientnet-lite0 --target my-g --source cir-g --source bioimlab-q+cir-g
     """
     from benchmark.cost import known, overhead, predict
 
     campaign, made = prepare(
-        submissions, track, workspace, protocol, target, fold, repeat, fetch=False, elsewhere=elsewhere, pinned=pinned
-    )
+        submissions, track, workspace, protocol, target, fold, repeat,
+        fetch=False, elsewhere=elsewhere, pinned=pinned, source=source,
+    )  # fmt: skip
     where = _machines(engine, gpus, gpus_per_unit, jobs, threads)
     todo = campaign.todo(made)
     done = {key for key in campaign.ledger.by_key() if key in made.by_key}

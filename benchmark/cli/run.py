@@ -30,6 +30,14 @@ TrackOption = Annotated[str, typer.Option("--track", "-t", help="smoke, pocket, 
 Protocols = Annotated[
     list[str] | None, typer.Option("--protocol", "-p", help="Repeatable. Default: scratch, imagenet, two-step.")
 ]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--source",
+        help="What two-step trains on first: a dataset, or several in order as sim-q+sim-g. Repeatable, each a chain "
+        "of its own. Default: the source that the track pairs with the target.",
+    ),
+]
 Targets = Annotated[list[str] | None, typer.Option("--target", help="Repeatable. Default: every target of the track.")]
 Folds = Annotated[list[int] | None, typer.Option("--fold", "-f", help="Repeatable, from 0. Default: the track's.")]
 Repeats = Annotated[list[int] | None, typer.Option("--repeat", "-r", help="Repeatable, from 0. Default: the track's.")]
@@ -50,6 +58,7 @@ def prepare(
     fetch: bool,
     elsewhere: bool = False,
     pinned: bool = False,
+    source: Sequence[str] | None = None,
 ) -> tuple[Campaign, Plan]:
     """Campaign and plan that the options ask for."""
     from benchmark import protocol as protocols
@@ -65,13 +74,14 @@ def prepare(
     campaign = Campaign(
         workspace, tracks.load(track), [subs.load(name) for name in names], fetch, pinned=pinned, elsewhere=elsewhere
     )
-    return campaign, campaign.plan(protocol or protocols.MAIN, target, fold, repeat)
+    return campaign, campaign.plan(protocols.expand(protocol or protocols.MAIN, source), target, fold, repeat)
 
 
 def run(
     submissions: Submissions = None,
     track: TrackOption = "pocket",
     protocol: Protocols = None,
+    source: Sources = None,
     target: Targets = None,
     fold: Folds = None,
     repeat: Repeats = None,
@@ -97,10 +107,20 @@ def run(
 
     Examples: karyobench run tf-efficientnet-lite0 --track pocket --fold 0 --repeat 0
               karyobench run my-folder/my-net --track smoke -p scratch
+              karyobench run tf-efficientnet-lite0 --target my-g --source bioimlab-q+cir-g
               karyobench run all --track paper --engine ray --address auto --store s3://bucket/karyobench --device cuda
     """
     campaign, made = prepare(
-        submissions, track, workspace, protocol, target, fold, repeat, fetch=not offline, pinned=pinned
+        submissions,
+        track,
+        workspace,
+        protocol,
+        target,
+        fold,
+        repeat,
+        fetch=not offline,
+        pinned=pinned,
+        source=source,
     )
     campaign.artefacts = cluster.artefacts(engine, store, workspace)
     chosen = cluster.device_of(engine, device, gpus_per_unit)

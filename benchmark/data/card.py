@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from benchmark import resources
 from benchmark.errors import InputError
-from benchmark.files import Strict, read_yaml
+from benchmark.files import Strict, atomic, read_yaml, yaml_text
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=300)]
@@ -31,6 +31,18 @@ class Source(Strict):
     note: str = ""
 
 
+class Reading(Strict):
+    """How the files of a folder of crops are read: `karyobench data new` asks for it, an import reads it again."""
+
+    names: str = Field(description="template or regular expression of the files' paths")
+    labels: str = Field("plain", description="how classes are written: a form's name")
+    given: dict[str, str] = Field(default_factory=dict, description="class by how else it is written")
+    leave_out: tuple[str, ...] = Field((), description="patterns of files that are not of the dataset")
+    white: int | None = Field(None, ge=256, le=65535, description="16 bits: the grey value that becomes 255")
+    colour: Literal["refuse", "luminance"] = Field("refuse", description="what becomes of real colour")
+    transparent: Literal["refuse", "black", "white"] = Field("refuse", description="what transparency lies on")
+
+
 class Counts(Strict):
     """What a complete import holds."""
 
@@ -47,7 +59,10 @@ class Card(Strict):
     stain: Literal["Q", "G"]
     polarity: Literal["light-on-dark", "dark-on-light"]
     simulated: bool = False
-    layout: Literal["bioimlab", "cir", "cir-origin", "simulated"] = Field(description="which importer reads it")
+    layout: Literal["bioimlab", "cir", "cir-origin", "crops", "simulated"] = Field(
+        description="which importer reads it; crops: any folder of images, by the hashes of the manifest"
+    )
+    reading: Reading | None = Field(None, description="crops: how it was read")
     group: Literal["case", "cell", "image"] = Field(
         description="what never stands on both sides of a split; cell: the case where it is known, else the cell"
     )
@@ -57,6 +72,13 @@ class Card(Strict):
     homepage: Url | None = None
     sources: tuple[Source, ...] = ()
     counts: Counts
+    overlaps: tuple[Name, ...] = Field((), description="datasets that show the same people: never source and target")
+
+    @model_validator(mode="after")
+    def _read_somehow(self) -> Card:
+        if (self.layout == "crops") != (self.reading is not None):
+            raise ValueError("reading belongs to a card of layout crops, which needs it")
+        return self
 
 
 def load(name: str) -> Card:
@@ -65,7 +87,16 @@ def load(name: str) -> Card:
     Raises:
         InputError: when there is no such dataset or its card is wrong.
     """
-    return read(resources.named("datasets", name, "card.yaml") / "card.yaml")
+    return read(folder(name) / "card.yaml")
+
+
+def folder(name: str) -> Path:
+    """Where a shipped dataset's card and manifest are.
+
+    Raises:
+        InputError: when there is no such dataset.
+    """
+    return resources.named("datasets", name, "card.yaml")
 
 
 def read(path: Path) -> Card:
@@ -76,6 +107,12 @@ def read(path: Path) -> Card:
             "must be the folder's name", file=path, field="name", found=card.name, allowed=path.parent.name
         )
     return card
+
+
+def write(path: Path, card: Card) -> None:
+    """Write a card, atomically."""
+    with atomic(path) as file:
+        file.write(yaml_text(card.model_dump(mode="json", exclude_defaults=True)).encode())
 
 
 def names() -> list[str]:

@@ -23,6 +23,9 @@ TOLERANCE = 2.0
 """Accuracy, as a multiple of chance, up to which a significant trace is tolerated."""
 PERMUTATIONS = 4999
 
+MOST_CELLS = 200
+"""Cells that are asked about, drawn where there are more: a forest's memory grows with cells times images."""
+
 FRAME_FEATURES = (
     "offset across",
     "offset along",
@@ -113,6 +116,9 @@ def predict_cell(features: F64, cells: npt.NDArray[np.str_], seed: int = 0) -> P
     if used < 2:
         return None
     random = np.random.default_rng(seed)
+    if used > MOST_CELLS:
+        drawn = np.isin(truth, random.choice(np.unique(truth), MOST_CELLS, replace=False))
+        features, truth, used = features[drawn], truth[drawn], MOST_CELLS
     hits = np.zeros(PERMUTATIONS + 1, dtype=np.int64)
     for train, test in StratifiedKFold(_SPLITS, shuffle=True, random_state=seed).split(features, truth):
         forest = RandomForestClassifier(_TREES, min_samples_leaf=2, random_state=seed, n_jobs=1)

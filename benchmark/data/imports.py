@@ -9,14 +9,18 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
+from benchmark.data import card as cards
 from benchmark.data import folds
 from benchmark.data import manifest as manifests
 from benchmark.data.card import Card
-from benchmark.data.importers import IMPORTERS, RawImage, members
+from benchmark.data.importers import IMPORTERS, RawImage, crops, members
 from benchmark.data.manifest import Entry, Manifest
 from benchmark.data.simulate import simulate
 from benchmark.data.store import Dataset, Store
 from benchmark.errors import InputError, IntegrityError
+from benchmark.files import disk_errors
 
 SUFFIXES = {"bioimlab": (".bmp",), "cir": (".tif", ".tiff"), "cir-origin": (".tif", ".tiff")}
 Progress = Callable[[int, int | None], None]
@@ -138,6 +142,10 @@ def import_archive(store: Store, card: Card, path: Path, progress: Progress, fol
     """
     if card.layout == "simulated":
         raise InputError("a simulated dataset is rendered, not imported from files", field=card.name)
+    if card.layout == "crops":
+        return import_crops(
+            store, card, manifests.read(cards.folder(card.name) / "manifest.csv", card.group), path, progress
+        )
     images, undecodable = decode(card, path, progress, folder)
     lines = entries(images.values())
     committed = manifests.shipped(card.name, card.group)
@@ -151,6 +159,48 @@ def import_archive(store: Store, card: Card, path: Path, progress: Progress, fol
             raise IntegrityError(f"not the images of {card.name}: {differences.text()}", file=path)
         manifest = committed
     return store.write(card, manifest, {name: item.pixels for name, item in images.items()})
+
+
+def import_crops(store: Store, card: Card, manifest: Manifest, path: Path, progress: Progress) -> Dataset:
+    """Import a dataset of crops by the manifest's hashes: names and folders of the files may be other ones.
+
+    Args:
+        store: where to.
+        card: of layout `crops`.
+        manifest: which images.
+        path: folder, zip or tar.
+        progress: called with images done and images expected.
+
+    Raises:
+        IntegrityError: for images that are missing, extra or undecodable; each is named.
+    """
+    assert card.reading is not None
+    places: dict[str, list[int]] = {}
+    for position, entry in enumerate(manifest.entries):
+        places.setdefault(entry.sha256, []).append(position)
+    starts = np.cumsum([0, *(entry.width * entry.height for entry in manifest.entries)])
+    extra, undecodable = list[str](), list[str]()
+    with store.staged(card.name) as folder, disk_errors(folder):
+        pixels = np.memmap(folder / "pixels.bin", np.uint8, "w+", shape=(int(starts[-1]),))
+        missing = set(places)
+        for count, member in enumerate(members(path, crops.SUFFIXES), start=1):
+            try:
+                for name, values in crops.read([member], card.reading):
+                    digest = manifests.pixel_hash(values)
+                    missing.discard(digest)
+                    extra += [] if digest in places else [name]
+                    for position in places.get(digest, ()):
+                        pixels[starts[position] : starts[position + 1]] = values.ravel()
+            except InputError as error:
+                undecodable.append(str(error))
+            progress(count, len(manifest))
+        gone = sorted(manifest.entries[position].image for digest in missing for position in places[digest])
+        differences = Differences(gone, sorted(extra), [], undecodable)
+        if differences.any:
+            raise IntegrityError(f"not the images of {card.name}: {differences.text()}", file=path)
+        pixels.flush()
+        del pixels
+        return store.adopt(folder, card, manifest)
 
 
 def render_simulated(store: Store, card: Card, progress: Progress) -> Dataset:

@@ -80,6 +80,11 @@ def unify(pixels: U8, polarity: str) -> U8:
     raise ValueError(f"polarity {polarity!r}; allowed: light-on-dark, dark-on-light")
 
 
+def foreground_level(pixels: U8) -> float:
+    """Grey value from which on a pixel of a light-on-black image counts as chromosome."""
+    return max(8.0, 0.15 * float(pixels.max()))
+
+
 def foreground_mask(pixels: U8) -> npt.NDArray[np.bool_]:
     """Where the chromosome is, in a light-on-black image.
 
@@ -87,7 +92,7 @@ def foreground_mask(pixels: U8) -> npt.NDArray[np.bool_]:
     components smaller than a tenth of the largest are dropped. An image without any such pixel
     is all foreground, so that nothing is lost silently.
     """
-    threshold = max(8.0, 0.15 * float(pixels.max()))
+    threshold = foreground_level(pixels)
     from scipy import ndimage  # takes long to import, and a plan needs no pixel
 
     mask = ndimage.binary_fill_holes(pixels >= threshold)

@@ -4,6 +4,7 @@ Layout below the workspace::
 
     datasets/<name>/pixels.bin      grey bytes of all images, in manifest order, back to back
     datasets/<name>/manifest.csv
+    datasets/<name>/card.yaml       of a dataset that is not shipped
     prepared/<name>/<digest>.npy    uint8 (n, size, size), memory-mapped when used
 
 `pixels.bin` is written whole or not at all and every image is checked against the manifest's hash
@@ -12,7 +13,11 @@ when it is imported and by `verify`.
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +32,7 @@ from benchmark.data.card import Card
 from benchmark.data.manifest import Manifest
 from benchmark.data.preprocess import Preprocess, render_cell
 from benchmark.errors import InputError, IntegrityError
-from benchmark.files import atomic, write_array
+from benchmark.files import atomic, disk_errors, sync_folder, write_array
 
 U8 = npt.NDArray[np.uint8]
 Progress = Callable[[int, int | None], None]
@@ -96,6 +101,33 @@ class Store:
         """Whether a dataset has been imported."""
         return (self.folder(name) / "pixels.bin").is_file() and (self.folder(name) / "manifest.csv").is_file()
 
+    def names(self) -> list[str]:
+        """Names of the shipped datasets and of those that were brought into this workspace, sorted."""
+        own = {path.parent.name for path in self.workspace.glob("datasets/*/card.yaml")}
+        return sorted({*cards.names(), *(name for name in own if not name.startswith("."))})
+
+    def card(self, name: str) -> Card:
+        """A dataset's card: the shipped one of this name, else that of the workspace.
+
+        Raises:
+            InputError: when there is neither; lists those there are.
+        """
+        path = self.folder(name) / "card.yaml"
+        if name in cards.names():
+            return cards.load(name)
+        if name not in self.names():
+            hint = f"Bring your own: karyobench data new, or karyobench data import FOLDER/{name} PATH"
+            raise InputError(
+                "no dataset of this name", file=self.workspace, found=name, allowed=self.names(), hint=hint
+            )
+        return cards.read(path)
+
+    def manifest(self, name: str) -> Manifest | None:
+        """A dataset's manifest: as imported, else as shipped; None where there is neither."""
+        if self.has(name):
+            return self.open(name).manifest
+        return manifests.shipped(name, self.card(name).group) if name in cards.names() else None
+
     def open(self, name: str) -> Dataset:
         """An imported dataset.
 
@@ -103,7 +135,7 @@ class Store:
             InputError: when it is unknown, has not been imported, or was imported with another version of
                 its committed manifest.
         """
-        card = cards.load(name)
+        card = self.card(name)
         if not self.has(name):
             raise InputError(
                 "dataset has not been imported",
@@ -112,13 +144,53 @@ class Store:
             )
         path = self.folder(name) / "manifest.csv"
         manifest = manifests.read(path, card.group)
-        committed = None if card.simulated else manifests.shipped(name, card.group)
+        shipped = name in cards.names() and not card.simulated
+        committed = manifests.shipped(name, card.group) if shipped else None
         if committed is not None and committed.digest != manifest.digest:
             raise InputError(
                 "imported with another version of its manifest", file=path, found=manifest.digest[:12],
                 allowed=committed.digest[:12], hint=f"Run again: karyobench data import {name} PATH",
             )  # fmt: skip
         return Dataset(card, manifest, self.folder(name))
+
+    @contextmanager
+    def staged(self, name: str) -> Iterator[Path]:
+        """A folder in which a dataset is put together before `adopt` gives it its name; removed at the end.
+
+        Raises:
+            InputError: when another process is at it.
+        """
+        folder = self.folder(f".new-{name}")
+        with disk_errors(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder.with_name(f".new-{name}.lock"), os.O_CREAT | os.O_RDWR, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)  # of one that was killed
+            with disk_errors(folder):
+                folder.mkdir()
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError as error:
+            raise InputError("another process is making this dataset", file=folder.parent, field=name) from error
+        finally:
+            os.close(handle)
+
+    def adopt(self, folder: Path, card: Card, manifest: Manifest) -> Dataset:
+        """Give a staged folder, which holds the pixels, its name in place of what has it; whole or not at all."""
+        cards.write(folder / "card.yaml", card)
+        manifests.write(folder / "manifest.csv", manifest)
+        final, old = self.folder(card.name), self.folder(f".old-{card.name}")
+        with disk_errors(final):
+            shutil.rmtree(old, ignore_errors=True)
+            if final.exists():
+                os.rename(final, old)
+            os.rename(folder, final)
+            sync_folder(final.parent)
+        shutil.rmtree(old, ignore_errors=True)
+        return Dataset(card, manifest, final)
 
     def write(self, card: Card, manifest: Manifest, pixels: dict[str, U8]) -> Dataset:
         """Store imported pixels; the manifest comes last, so that an import is whole or absent."""
@@ -130,13 +202,18 @@ class Store:
         manifests.write(folder / "manifest.csv", manifest)
         return Dataset(card, manifest, folder)
 
-    def _prepared_path(self, dataset: Dataset, how: Preprocess) -> Path:
+    def prepared_folder(self, name: str) -> Path:
+        """Where a dataset's prepared arrays are."""
+        return self.workspace / "prepared" / name
+
+    def array_of(self, dataset: Dataset, how: Preprocess) -> Path:
+        """Where the array of a dataset, imported or about to be, belongs."""
         file = f"{dataset.manifest.digest[:16]}-{how.digest()}.npy"
-        return self.workspace / "prepared" / dataset.card.name / file
+        return self.prepared_folder(dataset.card.name) / file
 
     def prepared_path(self, name: str, how: Preprocess) -> Path:
         """Where a dataset's array for a track is, once it was prepared."""
-        return self._prepared_path(self.open(name), how)
+        return self.array_of(self.open(name), how)
 
     def is_prepared(self, name: str, how: Preprocess) -> bool:
         """Whether a dataset's array for a track is there already."""
@@ -155,7 +232,7 @@ class Store:
             IntegrityError: when the stored array is damaged.
         """
         dataset = self.open(name)
-        path = self._prepared_path(dataset, how)
+        path = self.array_of(dataset, how)
         if not path.is_file():
             images = render(dataset, how, progress)
             with atomic(path) as file:

@@ -17,7 +17,7 @@ from benchmark.arm import Arm, Place, Trial, full_repeats
 from benchmark.data.manifest import Manifest
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
-from benchmark.protocol import MAIN, PROTOCOLS
+from benchmark.protocol import MAIN, ordered
 from benchmark.results import Results
 
 Ints = npt.NDArray[np.int64]
@@ -128,7 +128,7 @@ def read(results: Results, trial: Trial, protocols: Sequence[str]) -> Outputs:
     arms = results.trials[trial]
     for name in protocols:
         if name not in arms or not arms[name].scored:
-            known = [one for one in PROTOCOLS if one in arms and arms[one].scored]
+            known = [one for one in ordered(arms) if arms[one].scored]
             raise InputError(
                 f"{trial.submission} has no predictions of this protocol on {trial.target}", file=results.ledger.path,
                 field="protocol", found=name, allowed=known or "none",

@@ -149,7 +149,8 @@ def find(ledger: Ledger, submission: Submission, track: Track, place: Place) -> 
             submission or of the track.
     """
     protocols.get(place.protocol)
-    track.source_of(place.target)
+    if not protocols.get(place.protocol).sources:
+        track.sources_of(place.target)
     if not 0 <= place.fold < FOLDS:
         raise InputError("no such fold", field="fold", found=place.fold, allowed=f"0 to {FOLDS - 1}")
     wanted = (submission.name, track.name, place.protocol, place.target, place.fold, place.repeat)

@@ -186,3 +186,22 @@ def test_a_remembered_board_is_the_same(maker: Any, tmp_path: Any) -> None:
 def test_an_empty_ledger_is_an_error(tmp_path: Any) -> None:
     with pytest.raises(InputError, match="holds no result yet"):
         Reading(Ledger(tmp_path / "ledger"))
+
+
+def test_protocols_over_other_sources_stand_beside_the_headline(maker: Any) -> None:
+    """They are shown with their meaning, and the row's own gain and rank are those that it has without them."""
+    maker.fill(imagenet=0.6, two_step=0.9)
+    [before] = collected(maker).rows
+    for repeat in range(2):
+        for fold in range(5):
+            maker.add("two-step[a+b]", fold, repeat, 0.9)
+            maker.add("imagenet-long[a+b]", fold, repeat, 0.6)
+    found = collected(maker)
+    [row] = found.rows
+    assert list(row.results) == ["imagenet", "two-step", "two-step[a+b]", "imagenet-long[a+b]"]
+    assert (row.results["two-step"], row.rank) == (before.results["two-step"], before.rank)
+    gain = row.results["two-step[a+b]"].gain
+    assert gain is not None and gain.exploratory and gain.transfer == "yes"
+    assert "sources: a, then b" in found.protocols["two-step[a+b]"]
+    assert "imagenet-long[a+b]" in found.controls and "two-step[a+b]" not in found.controls
+    assert found.tracks[0].protocols == tuple(row.results)

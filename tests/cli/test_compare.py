@@ -75,3 +75,38 @@ def go_lines(maker: Any) -> list[str]:
 def test_an_unknown_submission_is_named_with_those_there_are(go: Any) -> None:
     with pytest.raises(InputError, match="no record of this submission; found 'net2'; allowed: net, other"):
         go("net2")
+
+
+def test_only_the_chains_that_are_asked_for_and_what_takes_none(maker: Any, tmp_path: Path) -> None:
+    maker.ledger.put_document("tracks", "d", {"pairs": [{"target": "tiny", "source": "q"}]})
+    maker.fill(imagenet=0.6, two_step=0.9)
+    for arm in ("two-step[a]", "two-step[a+b]", "imagenet-long[a+b]"):
+        for fold in range(5):
+            maker.add(arm, fold)
+
+    def shown(*options: str) -> list[str]:
+        words = ["compare", "-w", str(tmp_path), "--json", *options]
+        result = CliRunner().invoke(app, words, catch_exceptions=False)
+        return [name for row in json.loads(result.stdout)["rows"] for name in row["protocols"]]
+
+    assert shown() == ["imagenet", "two-step", "two-step[a]", "two-step[a+b]", "imagenet-long[a+b]"]
+    assert shown("--source", "a") == ["imagenet", "two-step[a]"]
+    assert shown("--source", "q") == ["imagenet", "two-step"], "the track's own pair"
+    assert shown("--source", "a", "--source", "a+b") == [
+        "imagenet",
+        "two-step[a]",
+        "two-step[a+b]",
+        "imagenet-long[a+b]",
+    ]
+    assert shown("--source", "a+b", "--over", "imagenet-long")[-1] == "imagenet-long[a+b]"
+    for options, message in (
+        (["--source", "c"], r"--source: no record of a protocol over these sources; found \['c'\]; allowed: a, a\+b"),
+        (
+            ["--source", "a", "--source", "b", "--over", "two-step"],
+            r"several chains.*allowed: two-step\[a\], two-step\[b\]",
+        ),
+        (["--source", "a+a"], "stands twice"),
+        (["--over", "three-step"], "no such protocol"),
+    ):
+        with pytest.raises(InputError, match=message):
+            shown(*options)

@@ -84,3 +84,20 @@ def test_without_docker_the_sealed_container_says_how_to_get_it_and_nothing_is_r
 def test_wrong_options_are_one_clear_error(go: Any, command: str, options: list[str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         go(command, *options, *(["-p", "scratch"] if command == "run" else []))
+
+
+def test_any_dataset_may_be_a_target_after_named_sources(go: Any, workspace: Path) -> None:
+    plan = json.loads(
+        go("plan", "--json", "--target", "sim-g", "--source", "sim-q", "-p", "two-step", "-p", "imagenet-long")
+    )
+    assert [unit["arm"] for unit in plan["units"]] == ["imagenet", "two-step", "imagenet-long"], "the track's own pair"
+    for options, message in (
+        (["--source", "sim-q"], "the target is among its sources; found 'sim-q'.*--target"),
+        (["--target", "sim-g", "--source", "sim-q+sim-q"], "stands twice"),
+        (["--target", "sim-g", "--source", "nobody"], "no dataset of this name; found 'nobody'"),
+        (["--target", "sim-g", "--source", "sim-q", "-p", "scratch"], "no protocol that takes a source is asked for"),
+        (["--target", "cir-g", "--source", "cir-g-origin"], "shows people of the target cir-g, as a card declares"),
+        (["--target", "cir-g"], "not a target of this track"),
+    ):
+        with pytest.raises(InputError, match=message):
+            go("plan", *options)

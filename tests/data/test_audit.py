@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -165,8 +166,11 @@ def test_copied_metaphase_is_named(tmp_path: Path) -> None:
     assert breach.offenders[0].startswith("cell c0 ~ cell c1 (")
 
 
-def test_shared_images_of_one_stain_are_reported_and_no_breach(tmp_path: Path) -> None:
+def test_shared_images_are_no_breach_where_a_card_declares_them(tmp_path: Path) -> None:
+    """Two datasets of one stain may be source and target: only what is declared can never be."""
     first, second = make(tmp_path, "one", "Q"), make(tmp_path, "two", "Q")
+    assert not audit([first, second], prepared(first, second)).ok
+    second = replace(second, card=second.card.model_copy(update={"overlaps": ("one",)}))
     report = audit([first, second], prepared(first, second))
     assert report.ok
     equal = next(check for check in report.checks if check.name == "no equal images between datasets")
@@ -350,3 +354,13 @@ def test_report_as_json() -> None:
     assert data["ok"] is False
     assert data["checks"][0]["offenders"] == ["image"]
     assert data["checks"][0]["figures"] == {"pairs": 1}
+
+
+def test_of_many_cells_some_are_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = np.repeat([f"c{number}" for number in range(12)], 6)
+    features = np.repeat(np.arange(12.0), 6)[:, None]
+    whole = frame_leak.predict_cell(features, cells)
+    monkeypatch.setattr(frame_leak, "MOST_CELLS", 4)
+    some, again = (frame_leak.predict_cell(features, cells) for _ in range(2))
+    assert whole is not None and some is not None and some == again
+    assert (whole.cells, some.cells, some.images) == (12, 4, 24) and some.leaks and some.accuracy == 1.0

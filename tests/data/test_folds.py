@@ -130,3 +130,16 @@ def test_imbalance_is_zero_for_a_perfect_split_and_grows() -> None:
 
 def test_imbalance_counts_only_classes_there_are() -> None:
     assert folds.imbalance(np.tile(np.arange(FOLDS), 2), np.repeat([0, 23], FOLDS)) == pytest.approx(0)
+
+
+def test_many_groups_are_drawn_without_swaps_and_stay_whole_and_even() -> None:
+    entries = [
+        Entry(f"{group:04d}-{label}", label, f"g{group:04d}", "", 9, 9, "0" * 64)
+        for group in range(folds.MANY + 10)
+        for label in CLASSES
+    ]
+    manifest = build(entries, "cell")
+    fold, validation_of = folds.draw(manifest)
+    assert all(len(set(fold[manifest.groups == name])) == 1 for name in set(manifest.groups))
+    assert folds.imbalance(fold, manifest.labels) < 0.01
+    assert 0.4 < (validation_of >= 0).mean() < 0.6

@@ -122,10 +122,18 @@ def mutual(pairs: int, size: int) -> Neighbours:
     return Neighbours(nearest[:, None], nearest.copy())
 
 
-@pytest.mark.parametrize(("pairs", "found"), [(15, False), (16, True), (46, True)])
-def test_cells_are_one_metaphase_from_a_third_of_the_images_on(pairs: int, found: bool) -> None:
+@pytest.mark.parametrize(("others", "pairs", "found"), [
+    (28, 15, False), (28, 16, True), (28, 46, True), (27, 16, False), (0, 22, False), (0, 23, True),
+])  # fmt: skip
+def test_cells_are_one_metaphase_from_a_third_of_the_images_on_and_from_a_half_among_few(
+    others: int, pairs: int, found: bool
+) -> None:
     cells = ["a"] * 46 + ["b"] * 46
-    result = near_duplicates.copied_cells(cells, cells, mutual(pairs, 46), same=True)
+    whole = [*cells, *(f"other {number}" for number in range(others))]
+    nearest = mutual(pairs, 46)
+    alone = np.full(others, -1)
+    found_of = Neighbours(np.concatenate([nearest.nearest, alone[:, None]]), np.concatenate([nearest.back, alone]))
+    result = near_duplicates.copied_cells(whole, whole, found_of, same=True)
     assert result == ([("a", "b", pairs, 46)] if found else [])
 
 

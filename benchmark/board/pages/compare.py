@@ -18,7 +18,7 @@ from benchmark.board.detail_model import Counts, Tallies
 from benchmark.board.model import Board
 from benchmark.board.pages.frame import render, script
 from benchmark.data.manifest import CLASSES
-from benchmark.wording import NAMES
+from benchmark.wording import protocol_name
 
 Ints = npt.NDArray[np.int64]
 
@@ -58,7 +58,7 @@ def submissions(board: Board) -> dict[str, Any]:
         ],
         "stains": {d.name: d.stain for t in board.tracks for d in t.datasets},
         "classes": board.classes,
-        "words": {name: NAMES.get(name, name) for name in board.protocols},
+        "words": {name: protocol_name(name) for name in board.protocols},
         "names": list(arms),
         "titles": [titles[name] for name in arms],
         "has": has,

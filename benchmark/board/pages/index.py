@@ -14,6 +14,7 @@ from benchmark.board.pages.frame import BADGES, VERDICTS, render, script
 from benchmark.board.pictures.bundle import CHARTS, drawings
 from benchmark.board.plain import plain
 from benchmark.protocol import BASELINE, PROTOCOLS, TWO_STEP
+from benchmark.protocol import ordered as ordered_protocols
 
 CHUNK = 500
 """Rows of one file of F1 by class."""
@@ -91,7 +92,7 @@ def _index(board: Board, rows: dict[str, list[Row]], pictures: dict[str, list[st
         "scale": SCALE,
         "chunk": CHUNK,
         "protocols": board.protocols,
-        "controls": board.controls,
+        "aside": [name for name in board.protocols if name in board.controls or name not in PROTOCOLS],
         "classes": board.classes,
         "verdicts": VERDICTS,
         "badges": BADGES,
@@ -116,7 +117,7 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
     verdicts, intervals, badges = Words(VERDICTS), Words(INTERVALS), {name: 1 << n for n, name in enumerate(BADGES)}
     submissions: dict[str, str] = {row.submission: plain(row.title) for row in rows}
     places = {name: number for number, name in enumerate(submissions)}
-    protocols = [name for name in PROTOCOLS if any(name in row.results for row in rows)]
+    protocols = ordered_protocols({name for row in rows for name in row.results})
     gains = [_gain(row) for row in rows]
 
     def of(read: Callable[[Row], Any]) -> list[Any]:

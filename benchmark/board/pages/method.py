@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from benchmark import protocol as protocols
 from benchmark.board.model import Board, Dataset, TrackInfo
 from benchmark.board.pages.frame import render
-from benchmark.protocol import PROTOCOLS
 from benchmark.versions import table
 
 WORDS = {"case": "people", "cell": "cells", "image": "images"}
@@ -35,15 +35,12 @@ def chains(board: Board) -> list[dict[str, Any]]:
     """Every protocol of the board with the boxes of its diagram: (text, kind) each, kind being a class of the style sheet."""
     found = []
     for name, meaning in board.protocols.items():
-        protocol = PROTOCOLS.get(name)
-        boxes = [
-            ("ImageNet photographs", "photos")
-            if protocol and protocol.start == "imagenet"
-            else ("random weights", "random")
-        ]
-        for stage in protocol.stages if protocol else ():
+        protocol = protocols.get(name)
+        boxes = [("ImageNet photographs", "photos") if protocol.start == "imagenet" else ("random weights", "random")]
+        for stage in protocol.stages:
             if stage.data == "source":
-                boxes.append(("other stain, labels shuffled" if stage.shuffled else "other stain", "source"))
+                shuffled = ", labels shuffled" if stage.shuffled else ""
+                boxes += [(f"{source}{shuffled}", "source") for source in protocol.sources or ("other stain",)]
             else:
                 boxes.append(
                     ("target stain, for as long as both steps" if stage.budget == "both" else "target stain", "target")

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from math import inf
 
-from benchmark.board.model import Board, Gain, Row, TrackInfo
+from benchmark.board.model import Board, Estimate, Gain, Row, TrackInfo
 from benchmark.board.pictures import class_map, cost, forest, stains
-from benchmark.board.pictures.dumbbell import Scores, dumbbell
+from benchmark.board.pictures.dumbbell import SHADES, Scores, dumbbell
 from benchmark.board.pictures.figure import Kind
 from benchmark.board.plain import plain, shorten
 from benchmark.protocol import TWO_STEP
@@ -98,12 +98,16 @@ def _forest(track: _Track) -> Draw | None:
     return (lambda: forest.forest(lines, note)) if lines else None
 
 
+def _arms(row: Row) -> dict[str, Estimate]:
+    """Scores of the protocols that have a colour: those over sources other than the track's have none."""
+    return {name: one.macro_f1 for name, one in row.results.items() if one.macro_f1 and name in SHADES}
+
+
 def _dumbbell(track: _Track) -> Draw | None:
-    found = [row for row in track.rows if any(one.macro_f1 for one in row.results.values())]
+    found = [row for row in track.rows if _arms(row)]
     chosen = sorted(sorted(found, key=_standing)[:LIMIT], key=lambda row: (track.place(row), _standing(row)))
     rows = [
-        Scores(_heading(row), track.label(row), {name: one.macro_f1 for name, one in row.results.items() if one.macro_f1})
-        for row in chosen
+        Scores(_heading(row), track.label(row), _arms(row)) for row in chosen
     ]  # fmt: skip
     note = track.note(len(rows), len(found), "the highest ranked")
     return (lambda: dumbbell(rows, note)) if rows else None

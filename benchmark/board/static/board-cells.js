@@ -28,7 +28,8 @@
   /** Why there is no gain, in words. */
   function without(row) {
     const two = row.scores['two-step'];
-    if (!two) return 'no two-step training yet';
+    const elsewhere = Object.keys(row.scores).some((name) => name.startsWith('two-step[') && row.scores[name]);
+    if (!two) return elsewhere ? 'two-step over other sources only' : 'no two-step training yet';
     if (two.value === null) return `two-step failed: ${two.failed || 'no whole repeat'}`;
     return 'no imagenet training to compare with';
   }
@@ -85,7 +86,7 @@
   /** Columns of a track. `first`: the direction of the first click; `about`: what the header says on top of its name. */
   function columns(track) {
     const scores = track.protocols.map((name) => ({
-      id: name, title: name, about: 'macro-F1, %', group: 'number', first: 'desc', hidden: index.controls.includes(name),
+      id: name, title: name, about: 'macro-F1, %', group: 'number', first: 'desc', hidden: index.aside.includes(name),
       read: (row) => missing(row.scores[name] ? row.scores[name].value : null), cell: scoreCell(name),
     }));
     return [

@@ -94,7 +94,7 @@
   function dumbbell({ rows, width, colours, track }) {
     const found = rows.filter((row) => Object.values(row.scores).some((score) => score && score.value !== null)).slice(0, MOST_ROWS);
     const size = lines(found, width, 26);
-    const arms = track.protocols.filter((name) => !KB.board.index.controls.includes(name));
+    const arms = track.protocols.filter((name) => !KB.board.index.aside.includes(name));
     const dots = found.flatMap((row) => arms.filter((name) => row.scores[name] && row.scores[name].value !== null)
       .map((name) => ({ row, key: row.key, name, ...row.scores[name] })));
     const joins = found.map((row) => ({ key: row.key, values: dots.filter((dot) => dot.row === row).map((dot) => 100 * dot.value) }))

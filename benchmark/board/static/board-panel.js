@@ -24,7 +24,7 @@
   function legend(chart, track, colours) {
     const entry = (name, symbol, colour) => el('li', {}, mark(symbol, colour), name);
     if (chart === 'dumbbell') {
-      return track.protocols.filter((name) => !index.controls.includes(name)).map((name) => entry(name, KB.protocols[name].symbol, colours.protocol[name]));
+      return track.protocols.filter((name) => !index.aside.includes(name)).map((name) => entry(name, KB.protocols[name].symbol, colours.protocol[name]));
     }
     if (chart === 'stains') return Object.entries(BOTH).map(([name, [verdict, symbol]]) => entry(name, symbol, colours.verdict[verdict]));
     if (chart === 'classes') return [];

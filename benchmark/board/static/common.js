@@ -17,14 +17,17 @@ window.KB = (() => {
     },
   };
 
+  /** The same, but what a protocol over named sources (`two-step[sim-q]`) has not of its own, it has from the one without. */
+  const byBase = (looks) => new Proxy(looks, { get: (own, name) => own[name] ?? own[String(name).split('[')[0]] });
+
   /** Protocols: the custom property that holds the colour, and the mark of Plot. */
-  const protocols = {
+  const protocols = byBase({
     scratch: { colour: '--scratch', symbol: 'circle' },
     imagenet: { colour: '--imagenet', symbol: 'square' },
     'two-step': { colour: '--two-step', symbol: 'diamond' },
     'imagenet-long': { colour: '--imagenet-long', symbol: 'triangle' },
     'two-step-shuffled': { colour: '--two-step-shuffled', symbol: down },
-  };
+  });
 
   /** Verdicts, best first: colour of marks, and the mark of Plot. Text takes the class `verdict-<name>`. */
   const verdicts = {
@@ -128,7 +131,7 @@ window.KB = (() => {
   function colours() {
     const of = (looks) => Object.fromEntries(Object.entries(looks).map(([name, look]) => [name, token(look.colour)]));
     return {
-      protocol: of(protocols), verdict: of(verdicts), text: token('--text'), soft: token('--soft'),
+      protocol: byBase(of(protocols)), verdict: of(verdicts), text: token('--text'), soft: token('--soft'),
       line: token('--line'), back: token('--back'), card: token('--card'), accent: token('--accent'),
     };
   }

@@ -4,6 +4,7 @@ const SubmissionCharts = (() => {
 
   const { el } = KB;
   const DASHES = { scratch: '2,3', imagenet: null, 'two-step': null, 'imagenet-long': '7,3', 'two-step-shuffled': '7,3,2,3' };
+  const dashes = (name) => (name in DASHES ? DASHES[name] : '4,2');
 
   /** Chromosomes of similar size and shape, by the groups of the Denver nomenclature: X stands with C, Y with G. */
   const GROUPS = {
@@ -26,7 +27,7 @@ const SubmissionCharts = (() => {
   /** A legend of protocols: a short line in its colour and dashes, and its name. */
   function legend(names) {
     const sample = (name) => KB.svg('svg', { width: 28, height: 10, 'aria-hidden': 'true' }, KB.svg('line', {
-      x1: 1, x2: 27, y1: 5, y2: 5, 'stroke-width': 2.5, stroke: KB.colours.protocol[name], 'stroke-dasharray': DASHES[name],
+      x1: 1, x2: 27, y1: 5, y2: 5, 'stroke-width': 2.5, stroke: KB.colours.protocol[name], 'stroke-dasharray': dashes(name),
     }));
     return el('p', { class: 'legend-line small' }, names.map((name) => el('span', {}, sample(name), ' ', name)));
   }
@@ -40,7 +41,7 @@ const SubmissionCharts = (() => {
         one.f1.map((value, epoch) => ({ epoch: epoch + 1, value: value === null ? NaN : 100 * value, training: `${one.repeat}/${one.fold}` })));
       return Plot.line(points, {
         x: 'epoch', y: 'value', z: 'training', stroke: colours.protocol[name], strokeWidth: 1.4, strokeOpacity: 0.75,
-        strokeDasharray: DASHES[name],
+        strokeDasharray: dashes(name),
       });
     });
     const epochs = Math.max(1, ...data.curves.map((one) => one.f1.length));

@@ -80,17 +80,26 @@ def _whole_files_only() -> Iterator[None]:
         ImageFile.LOAD_TRUNCATED_IMAGES = before
 
 
-def load(image: Image.Image, where: str) -> npt.NDArray[np.uint8]:
-    """Decode an opened picture to grey pixels (height, width).
+def whole(image: Image.Image, where: str) -> None:
+    """Decode an opened picture, to its end.
 
     Raises:
-        InputError: when it is truncated, or no grey 8-bit one.
+        InputError: when it is truncated or damaged.
     """
     try:
         with _whole_files_only():
             image.load()
     except (OSError, ValueError, SyntaxError, IndexError) as error:
         raise InputError("image data is damaged or cut off", file=where) from error
+
+
+def load(image: Image.Image, where: str) -> npt.NDArray[np.uint8]:
+    """Decode an opened picture to grey pixels (height, width).
+
+    Raises:
+        InputError: when it is truncated, or no grey 8-bit one.
+    """
+    whole(image, where)
     return grey(image, where)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmark.board.pictures.figure import FAINT, INK, Kind, both, caption, settings
 from benchmark.insight.errors.schema import Errors, Estimate, Trial
+from benchmark.protocol import base
 
 LOOKS = {"scratch": ("#009e73", "^"), "imagenet": ("#d55e00", "o"), "two-step": ("#0072b2", "D"),
          "imagenet-long": ("#cc79a7", "s"), "two-step-shuffled": ("#e69f00", "v")}  # fmt: skip
@@ -72,7 +73,7 @@ def _lookalikes(axes: Any, trial: Trial) -> None:
     groups = list(dict.fromkeys(one.group for one in trial.lookalikes))
     for one in trial.lookalikes:
         place = groups.index(one.group) + _shift(trial, one.protocol)
-        _line(axes, one.share, place, *LOOKS[one.protocol])
+        _line(axes, one.share, place, *LOOKS[base(one.protocol)])
         if one.chance is not None:
             axes.plot([place], [100 * one.chance], "x", color=INK, markersize=5)
     axes.set_xticks(range(len(groups)), groups)
@@ -83,7 +84,7 @@ def _lookalikes(axes: Any, trial: Trial) -> None:
 def _conditions(axes: Any, trial: Trial) -> None:
     measures = list(dict.fromkeys(one.title for one in trial.conditions))
     for one in trial.conditions:
-        colour, mark = LOOKS[one.protocol]
+        colour, mark = LOOKS[base(one.protocol)]
         start = 6 * measures.index(one.title)
         places = [start + k + _shift(trial, one.protocol, 0.4) for k in range(len(one.fifths))]
         for place, fifth in zip(places, one.fifths, strict=True):
@@ -132,5 +133,5 @@ def _quiet(axes: Any) -> None:
 def _keys(names: Sequence[str]) -> list[Any]:
     from matplotlib.lines import Line2D
 
-    found = [Line2D([], [], color=LOOKS[name][0], marker=LOOKS[name][1], label=name) for name in names]
+    found = [Line2D([], [], color=LOOKS[base(name)][0], marker=LOOKS[base(name)][1], label=name) for name in names]
     return [*found, Line2D([], [], color=INK, marker="x", linestyle="", label="by chance")]

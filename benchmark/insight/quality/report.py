@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 
 from benchmark import provenance
 from benchmark.arm import Arm, Trial
-from benchmark.data import card as cards
 from benchmark.data.manifest import CLASSES, Manifest
 from benchmark.data.store import Store
 from benchmark.errors import InputError
@@ -54,7 +53,7 @@ def chosen(workspace: Path, track: Track, names: Sequence[str]) -> list[str]:
     """
     store = Store(workspace)
     for name in names:
-        cards.load(name)
+        store.card(name)
     found = list(dict.fromkeys(names)) or [name for name in track.targets if store.has(name)]
     if not found:
         raise InputError(
