@@ -151,12 +151,23 @@ def refused(results: Results, trial: Trial, finding: Finding) -> InputError | No
 
 def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[str, Any]:
     """A finding as plain data, in parts of 1."""
+    entry = told(finding, lambda: shown(results, finding.pair))
+    return entry | {"secondary": conditional(results, arms, finding.pair)} if finding.contrast else entry
+
+
+def told(finding: Finding, interval: Callable[[], Interval]) -> dict[str, Any]:
+    """A finding as plain data, without the secondary columns.
+
+    Args:
+        finding: the finding.
+        interval: gives the gain's interval for these very trainings, where they are too few for a test.
+    """
     pair, tested = finding.pair, finding.contrast
     entry: dict[str, Any] = {"over": pair.baseline, "trainings": pair.trainings, "groups": pair.groups}
     if tested and not tested.needs:
         entry |= {"value": tested.gain, "low": tested.low, "high": tested.high, "interval": "trainings and groups"}
     else:
-        found = shown(results, pair)
+        found = interval()
         kind = "groups" if found.low == found.low else "none"
         entry |= {"value": found.value, "low": found.low, "high": found.high, "interval": kind}
     entry |= {
@@ -176,7 +187,6 @@ def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[s
         )}  # fmt: skip
         entry["judges_equivalence"] = tested.judges_equivalence
         entry["variances"] = tested.variances._asdict()
-        entry["secondary"] = conditional(results, arms, pair)
     return entry
 
 

@@ -39,47 +39,26 @@ def compare(
     Examples: karyobench compare
               karyobench compare tf-efficientnet-lite0 --track pocket --over imagenet-long
     """
-    from benchmark import protocol as protocols
-    from benchmark.allocator import keep_memory
-    from benchmark.findings import summary
+    from benchmark.comparison import compared
     from benchmark.ledger import Ledger
-    from benchmark.memo import Memo
-    from benchmark.memo import default as memory
-    from benchmark.overview import answers, ranks
-    from benchmark.results import Results
-    from benchmark.versions import sentences
 
-    protocols.get(over)
-    keep_memory()
-    ledger = Ledger(workspace / "ledger")
-    with Memo(memory()) as remembered, bar("comparing", "families") as progress:
-        results = Results(ledger, track, memo=remembered)
-        known = sorted({trial.submission for trial in results.trials})
-        for name in submissions or ():
-            if name not in known:
-                raise InputError("no record of this submission", file=ledger.path, field="submission", found=name,
-                                 allowed=known or "none")  # fmt: skip
-        rows = summary(results, over, submissions, progress)
-        if not rows:
-            raise InputError("no record to compare", file=ledger.path, hint="Run: karyobench run")
-        listed = results.listed()
-        whole = {"rows": rows, "ranks": ranks(listed), "general": answers(listed)}
+    with bar("comparing", "families") as progress:
+        found = compared(Ledger(workspace / "ledger"), track, over, submissions, progress)
+    rows, errors = found.rows, found.refused
+    whole = {"rows": rows, "ranks": found.ranks, "general": found.general}
     if output:
         write(whole, output)
-    errors = [entry["gain_error"] for row in rows for entry in row["protocols"].values() if "gain_error" in entry]
     if json:
         emit(whole)
         _refuse(errors)
         return
     say(render(rows, over))
-    for text in sentences(
-        record for arms in results.trials.values() for arm in arms.values() for record in arm.records.values()
-    ):
+    for text in found.versions:
         say(f"\n{text}")
     for wanted, text in ((secondary, render_secondary(rows)), (classes, render_classes(rows))):
         if wanted:
             say(f"\n{text}")
-    if len(known) > 1:
+    if len(found.submissions) > 1:
         say(f"\n{render_overview(whole)}")
     if output:
         say(f"\nwrote {output}")

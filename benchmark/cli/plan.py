@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, duration, emit, say, table
-from benchmark.cli.run import Folds, Protocols, Repeats, Submissions, Targets, TrackOption, prepare
+from benchmark.cli.run import Folds, Protocols, Repeats, Submissions, Targets, TrackOption
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def plan(
     Examples: karyobench plan tf-efficientnet-lite0
               karyobench plan all --track paper --engine ray --gpus 100
     """
+    from benchmark.asked import prepare
     from benchmark.cost import known, overhead, predict
 
     campaign, made = prepare(submissions, track, workspace, protocol, target, fold, repeat, fetch=False)
