@@ -27,12 +27,12 @@ __all__ = [
 ]  # fmt: skip
 
 _HOME = {
-    "errors": ("InfrastructureError", "InputError", "IntegrityError", "KaryoError"),
     "library.datasets": ("Data", "dataset"),
-    "library.gains": ("Comparison", "Gain", "Score", "columns", "compare", "gain"),
-    "library.pairing": ("gain_of",),
-    "library.predictions": ("Predictions", "predictions"),
     "library.units": ("UnitResult", "run", "units"),
+    "library.predictions": ("Predictions", "predictions"),
+    "library.gains": ("Comparison", "Score", "Gain", "compare", "gain", "columns"),
+    "library.pairing": ("gain_of",),
+    "errors": ("KaryoError", "InputError", "IntegrityError", "InfrastructureError"),
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names}
 

@@ -29,7 +29,7 @@ class Compared(NamedTuple):
         ranks: see `benchmark.overview.ranks`.
         general: see `benchmark.overview.answers`.
         submissions: names of all that the ledger, or the track, holds.
-        versions: what versions of the harness keep apart, each in a sentence; see `benchmark.versions.sentences`.
+        versions: what the records say of the versions of the harness, a sentence each; see `benchmark.versions.sentences`.
     """
 
     rows: list[dict[str, Any]]

@@ -166,7 +166,7 @@ def compare(
     Args:
         workspace: its folder; default: `KARYOBENCH_WORKSPACE`, else `karyobench-workspace`.
         track: only this one; default: all, which never mix.
-        over: the protocol that gains are measured against.
+        over: the protocol that gains are measured against; by default `imagenet`.
         submissions: only these are listed; p-values are adjusted over all.
         progress: told how many families of gains are done and how many there are.
 
@@ -206,8 +206,8 @@ def gain(
     Args:
         submission: its name.
         target: the dataset.
-        protocol: the arm.
-        over: the protocol that it is held against.
+        protocol: the arm; by default `two-step`.
+        over: the protocol that it is held against; by default `imagenet`.
         track: needed where the ledger holds several with this target.
         version: of the submission, or its beginning; default: the newest that is recorded.
         workspace: its folder; default: `KARYOBENCH_WORKSPACE`, else `karyobench-workspace`.

@@ -98,20 +98,16 @@ def _link(found: re.Match[str], source: str, here: str, config: MkDocsConfig) ->
 def api() -> str:
     """The reference of what `from benchmark import ...` gives: functions, what they return, errors."""
     sys.path.insert(0, str(ROOT))
-    import benchmark
+    import benchmark  # which imports nothing else: the docstrings are read, not run
 
-    names = [name for name in benchmark.__all__ if name != "__version__"]
-    errors = [name for name in names if name.endswith("Error")]
-    functions = [name for name in names if name.islower()]
-    results = [name for name in names if name not in (*errors, *functions)]
+    homes = {name: f"benchmark.{module}.{name}" for name, module in benchmark._MODULE.items()}
+    errors = [name for name in homes if name.endswith("Error")]
+    functions = [name for name in homes if name.islower()]
+    results = [name for name in homes if name not in (*errors, *functions)]
     parts = ["# Python\n\nWhat `from benchmark import ...` gives. A walk through it: [in a notebook](library.md).\n"]
     for title, chosen in (("Functions", functions), ("Results", results), ("Errors", errors)):
-        parts += [f"## {title}\n", *(f"::: {_home(getattr(benchmark, name))}\n" for name in chosen)]
+        parts += [f"## {title}\n", *(f"::: {homes[name]}\n" for name in chosen)]
     return "\n".join(parts)
-
-
-def _home(thing: Any) -> str:
-    return f"{thing.__module__}.{thing.__qualname__}"
 
 
 def commands() -> str:
