@@ -65,6 +65,8 @@ class Data:
 
         Example:
             ```python
+            from benchmark import dataset
+
             data = dataset("sim-q", track="smoke")
             train = data.part(0, "train")
             images, labels = data.images[train], data.labels[train]

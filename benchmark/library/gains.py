@@ -229,11 +229,8 @@ def gain(
     results = Results(ledger, track)
     known(ledger, results, [submission])
     trial = trial_of(results, submission, target, version)
-    found = compared(ledger, track, over, [submission])
-    wanted = (trial.track_digest, trial.target, trial.model, trial.manifest)
-    row = next(
-        one for one in found.rows if tuple(one[k] for k in ("track_digest", "target", "version", "manifest")) == wanted
-    )
+    own = sorted(one for one in results.trials if one.submission == submission)
+    row = dict(zip(own, compared(ledger, track, over, [submission]).rows, strict=True))[trial]
     entry = row["protocols"].get(protocol, {})
     if "gain_error" in entry:
         raise InputError(entry["gain_error"])

@@ -99,10 +99,16 @@ def units(
         arm.records[place]
         for trial, arms in sorted(results.trials.items())
         if not submissions or trial.submission in submissions
-        for arm in (arms[name] for name in PROTOCOLS if name in arms)
+        for arm in (arms[name] for name in sorted(arms, key=_place))
         for place in sorted(arm.records)
     ]
     return [result_of(record) for record in found]
+
+
+def _place(protocol: str) -> tuple[int, str]:
+    """Where a protocol stands in a listing: the known ones first, in their order."""
+    known_ones = list(PROTOCOLS)
+    return known_ones.index(protocol) if protocol in known_ones else len(known_ones), protocol
 
 
 def run(
