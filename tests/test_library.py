@@ -27,13 +27,10 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
     assert loaded("from benchmark import KaryoError") == []
 
 
-@pytest.mark.parametrize("name", ["dataset", "predictions", "compare", "gain_of", "run", "units"])
-def test_no_name_brings_torch(name: str) -> None:
-    found = loaded(f"from benchmark import {name}")
-    assert not {"torch", "timm", "ray", "fsspec", "matplotlib", "sklearn"} & set(found)
-
-
-def test_units_and_datasets_need_no_statistics_of_scipy() -> None:
+def test_no_name_brings_torch_and_a_dataset_no_statistics() -> None:
+    names = [name for name in benchmark.__all__ if name != "__version__"]
+    found = loaded(f"from benchmark import {', '.join(names)}")
+    assert not {"torch", "timm", "ray", "fsspec", "matplotlib"} & set(found)
     assert "scipy" not in loaded("from benchmark import dataset")
 
 
