@@ -73,6 +73,9 @@ class Shell:
             parse(line)
         if why_not(example.document.text, example.start):
             return None
+        others = [line for line in commands(example.parsed) if not line.startswith(f"{COMMAND} ")]
+        if others:
+            return f"only calls of {COMMAND} are run, not {others[0]!r}: write above the block why it is not run"
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", example.parsed],
             env=os.environ | {"PATH": f"{Path('bin').resolve()}:{os.environ['PATH']}"},
@@ -100,12 +103,16 @@ def code(text: str) -> Iterator[tuple[str, str]]:
             yield token.info.strip(), token.content
 
 
-def calls(content: str) -> Iterator[str]:
-    """The calls of `karyobench` in some lines of shell: comments dropped, continued lines joined."""
-    for line in content.replace("\\\n", " ").splitlines():
-        for part in re.split(r"\s(?:&&|\|\|?|;)\s", line):
-            if part.strip().removeprefix("$ ").startswith(f"{COMMAND} "):
-                yield part.strip().removeprefix("$ ")
+def commands(content: str) -> list[str]:
+    """The commands in some lines of shell: comments dropped, continued lines joined."""
+    lines = content.replace("\\\n", " ").splitlines()
+    parts = [part.strip().removeprefix("$ ") for line in lines for part in re.split(r"\s(?:&&|\|\|?|;)\s", line)]
+    return [part for part in parts if part and not part.startswith("#")]
+
+
+def calls(content: str) -> list[str]:
+    """The calls of `karyobench` among the `commands` of some lines."""
+    return [line for line in commands(content) if line.startswith(f"{COMMAND} ")]
 
 
 @cache
