@@ -80,6 +80,12 @@ def test_links_of_the_built_pages_lead_to_files_of_the_site(site: Path) -> None:
     assert broken == []
 
 
+def test_every_table_and_list_is_drawn_as_one(site: Path) -> None:
+    loose = re.compile(r"<p>(?:[^<]*\n)?(?:\||[-*] |\d+\. )[^\n]*")
+    found = [(page.name, text) for page in site.rglob("*.html") for text in loose.findall(page.read_text())]
+    assert found == [], "a row whose heading has other columns, or a list without an empty line before it"
+
+
 def test_no_source_of_the_site_is_published(site: Path) -> None:
     assert not list(site.rglob("*.py")) and not list(site.rglob("*.md"))
 
