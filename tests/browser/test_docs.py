@@ -16,6 +16,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LOOKS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 NAMES = ("index", "api", "commands", "library")
+OF_THE_THEME = ("aria-dialog-name", "landmark-unique")
+"""What axe-core finds in the theme's own search box and copy buttons."""
+
 WIDER = "document.documentElement.scrollWidth - window.innerWidth"
 PICTURES = "[...document.images].every(one => one.complete && one.naturalWidth > 0)"
 
@@ -37,7 +40,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize(("width", "scheme"), LOOKS)
 def test_pages_draw_at_every_width_in_the_light_and_in_the_dark(
-    tab: Callable[..., Any], address: str, width: int, scheme: str
+    tab: Callable[..., Any], address: str, axe: Callable[..., list[str]], width: int, scheme: str
 ) -> None:
     page = tab(width=width, color_scheme=scheme)
     for name in NAMES:
@@ -45,6 +48,7 @@ def test_pages_draw_at_every_width_in_the_light_and_in_the_dark(
         page.locator("article h1").wait_for()
         assert page.evaluate(WIDER) <= 0, f"{name} is wider than the window"
         assert page.evaluate(PICTURES)
+        assert width < 1280 or [one for one in axe(page) if not one.startswith(OF_THE_THEME)] == []
         assert (
             page.locator("body").get_attribute("data-md-color-scheme") == {"light": "default", "dark": "slate"}[scheme]
         )
