@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.arm import Arm
+from benchmark.arm import Arm, Trial
 from benchmark.comparison import known
 from benchmark.data.manifest import CLASSES
 from benchmark.errors import InputError
 from benchmark.ledger import Ledger
-from benchmark.results import Results, Trial
+from benchmark.results import Results
 from benchmark.stats import metrics
 from benchmark.workspace import folder
 
