@@ -12,19 +12,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
+from benchmark import columns
 from benchmark import protocol as protocols
 from benchmark.arm import Arm, Trial, ended
-from benchmark.data.manifest import CLASSES
 from benchmark.errors import InputError
 from benchmark.protocol import BASELINE, LONG, TWO_STEP
 from benchmark.results import Pair, Results
-from benchmark.stats import secondary, verdict
+from benchmark.stats import verdict
 from benchmark.stats.bootstrap import Interval, gain_interval
 from benchmark.stats.design import Design, Variances
 from benchmark.stats.pigeonhole import Draws, draw
-from benchmark.stats.procedures import TEST_TO_TRAIN, by_training
 from benchmark.stats.verdict import Contrast, Verdict
 from benchmark.versions import present
 from benchmark.wording import sentence
@@ -158,12 +155,23 @@ def refused(results: Results, trial: Trial, finding: Finding) -> InputError | No
 
 def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[str, Any]:
     """A finding as plain data, in parts of 1."""
+    entry = told(finding, lambda: shown(results, finding.pair))
+    return entry | {"secondary": columns.conditional(results, arms, finding.pair)} if finding.contrast else entry
+
+
+def told(finding: Finding, interval: Callable[[], Interval]) -> dict[str, Any]:
+    """A finding as plain data, without the secondary columns.
+
+    Args:
+        finding: the finding.
+        interval: gives the gain's interval for these very trainings, where they are too few for a test.
+    """
     pair, tested = finding.pair, finding.contrast
     entry: dict[str, Any] = {"over": pair.baseline, "trainings": pair.trainings, "groups": pair.groups}
     if tested and not tested.needs:
         entry |= {"value": tested.gain, "low": tested.low, "high": tested.high, "interval": "trainings and groups"}
     else:
-        found = shown(results, pair)
+        found = interval()
         kind = "groups" if found.low == found.low else "none"
         entry |= {"value": found.value, "low": found.low, "high": found.high, "interval": kind}
     entry |= {
@@ -183,47 +191,12 @@ def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[s
         )}  # fmt: skip
         entry["judges_equivalence"] = tested.judges_equivalence
         entry["variances"] = tested.variances._asdict()
-        entry["secondary"] = conditional(results, arms, pair)
     return entry
 
 
 def shown(results: Results, pair: Pair) -> Interval:
     """A gain where the trainings are too few for a test, with an interval for these very trainings."""
     return Interval(*results.memo.get("gain", pair.hashes, lambda: gain_interval(pair.arm, pair.against)))
-
-
-def conditional(results: Results, arms: dict[str, Arm], pair: Pair) -> dict[str, Any]:
-    """The secondary columns of a pair, as plain data."""
-    found: dict[str, Any] = results.memo.get("secondary", pair.hashes, lambda: _secondary(results, arms, pair))
-    return found
-
-
-def _secondary(results: Results, arms: dict[str, Arm], pair: Pair) -> dict[str, Any]:
-    design = Design(pair.repeats, pair.blocks)
-    gains = by_training(pair.arm, design) - by_training(pair.against, design)
-    found = results.experiment(arms, pair)
-    right, against = found.arm[0] == found.truth, found.baseline[0] == found.truth
-    images = np.bincount(found.group)
-    parts = [np.bincount(found.group, weights=one) / images for one in (right, against)]
-    columns: dict[str, Any] = {
-        "nadeau_bengio_p": secondary.nadeau_bengio(gains, TEST_TO_TRAIN).p,
-        "mcnemar": secondary.mcnemar(right, against)._asdict(),
-        "conditional_on": "the first repeat: McNemar and almost stochastic order say nothing of another training",
-    }
-    if pair.groups >= 4:
-        columns["almost_stochastic_order"] = secondary.almost_stochastic_order(*parts)
-    columns["by_class"] = [
-        {
-            "class": CLASSES[one.index],
-            "gain": one.gain,
-            "low": one.low,
-            "high": one.high,
-            "p_adjusted": one.p_adjusted,
-            "adjustment": "Benjamini-Hochberg",
-        }
-        for one in secondary.per_class(pair.arm, pair.against, design)
-    ]
-    return columns
 
 
 def labels(trials: Iterable[Trial]) -> dict[tuple[str, str], str]:

@@ -12,13 +12,14 @@ from typing import Annotated, Any
 import typer
 
 from benchmark.wording import duration
+from benchmark.workspace import DEFAULT_WORKSPACE, VARIABLE
 
 Workspace = Annotated[
     Path,
     typer.Option(
         "--workspace",
         "-w",
-        envvar="KARYOBENCH_WORKSPACE",
+        envvar=VARIABLE,
         help="Folder for images, units and the ledger.",
         show_default=True,
     ),
@@ -27,8 +28,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print plain JSON instead of 
 __all__ = [
     "DEFAULT_WORKSPACE", "Json", "Workspace", "bar", "duration", "emit", "finite", "interval", "note", "percent", "say", "table",
 ]  # fmt: skip
-
-DEFAULT_WORKSPACE = Path("karyobench-workspace")
 
 
 def say(text: str = "") -> None:

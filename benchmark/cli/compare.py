@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +11,7 @@ from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, 
 from benchmark.errors import InputError
 
 if TYPE_CHECKING:
-    from benchmark.ledger import Ledger
+    pass
 
 FOOTNOTE = (
     "Macro-F1 in %, gains in points, brackets: 95 % interval for new trainings on new groups (cells or cases);\n"
@@ -49,98 +48,30 @@ def compare(
     Examples: karyobench compare
               karyobench compare tf-efficientnet-lite0 --track pocket --over imagenet-long
     """
-    from benchmark.allocator import keep_memory
-    from benchmark.findings import summary
+    from benchmark.comparison import compared
     from benchmark.ledger import Ledger
-    from benchmark.memo import Memo
-    from benchmark.memo import default as memory
-    from benchmark.overview import answers, ranks
-    from benchmark.results import Results
-    from benchmark.versions import sentences
 
-    over = _baseline(over, source)
-    keep_memory()
-    ledger = Ledger(workspace / "ledger")
-    with Memo(memory()) as remembered, bar("comparing", "families") as progress:
-        results = Results(ledger, track, memo=remembered)
-        known = sorted({trial.submission for trial in results.trials})
-        for name in submissions or ():
-            if name not in known:
-                raise InputError("no record of this submission", file=ledger.path, field="submission", found=name,
-                                 allowed=known or "none")  # fmt: skip
-        rows = over_sources(summary(results, over, submissions, progress), ledger, source)
-        if not rows:
-            raise InputError("no record to compare", file=ledger.path, hint="Run: karyobench run")
-        listed = results.listed()
-        whole = {"rows": rows, "ranks": ranks(listed), "general": answers(listed)}
+    with bar("comparing", "families") as progress:
+        found = compared(Ledger(workspace / "ledger"), track, over, submissions, source, progress)
+    rows, errors = found.rows, found.refused
+    whole = {"rows": rows, "ranks": found.ranks, "general": found.general}
     if output:
         write(whole, output)
-    errors = [entry["gain_error"] for row in rows for entry in row["protocols"].values() if "gain_error" in entry]
     if json:
         emit(whole)
         _refuse(errors)
         return
-    say(render(rows, over))
-    for text in sentences(
-        record for arms in results.trials.values() for arm in arms.values() for record in arm.records.values()
-    ):
+    say(render(rows, found.over))
+    for text in found.versions:
         say(f"\n{text}")
     for wanted, text in ((secondary, render_secondary(rows)), (classes, render_classes(rows))):
         if wanted:
             say(f"\n{text}")
-    if len(known) > 1:
+    if len(found.submissions) > 1:
         say(f"\n{render_overview(whole)}")
     if output:
         say(f"\nwrote {output}")
     _refuse(errors)
-
-
-def _baseline(over: str, source: Sequence[str] | None) -> str:
-    """The baseline; over the sources that are asked for where it hangs on one."""
-    from benchmark import protocol as protocols
-
-    found = protocols.get(over)
-    if not source or not found.sourced or found.sources:
-        return found.name
-    if len(source) > 1:
-        raise InputError(
-            "a baseline over several chains of sources", field="--over", found=over,
-            allowed=[protocols.over(over, protocols.chain(one)) for one in source],
-        )  # fmt: skip
-    return protocols.over(over, protocols.chain(source[0]))
-
-
-def _paired(ledger: Ledger, row: dict[str, Any]) -> tuple[str, ...]:
-    """The sources that a row's track pairs with its target; none where it is not one of the track's."""
-    for pair in ledger.document("tracks", row["track_digest"])["pairs"]:
-        if pair["target"] == row["target"]:
-            return (pair["source"],) if isinstance(pair["source"], str) else tuple(pair["source"])
-    return ()
-
-
-def over_sources(rows: list[dict[str, Any]], ledger: Ledger, source: Sequence[str] | None) -> list[dict[str, Any]]:
-    """Rows without the protocols that hang on other sources than those asked for; all where none is."""
-    from benchmark import protocol as protocols
-
-    if not source:
-        return rows
-    chains = [protocols.chain(one) for one in source]
-    found = []
-    for row in rows:
-        own = _paired(ledger, row)
-        kept = {
-            name: entry
-            for name, entry in row["protocols"].items()
-            if not (one := protocols.get(name)).sourced or (one.sources or own) in chains
-        }
-        found.append({**row, "protocols": kept})
-    if not any(protocols.get(name).sourced for row in found for name in row["protocols"]):
-        held = {"+".join(protocols.get(name).sources) for row in rows for name in row["protocols"]} - {""}
-        raise InputError(
-            "no record of a protocol over these sources", file=ledger.path, field="--source", found=list(source),
-            allowed=sorted(held) or "none",
-        )  # fmt: skip
-    return found
 
 
 def _refuse(errors: list[str]) -> None:

@@ -19,7 +19,6 @@ from benchmark.cli.run import (
     Submissions,
     Targets,
     TrackOption,
-    prepare,
 )
 from benchmark.errors import InputError
 
@@ -70,6 +69,7 @@ def plan(
               karyobench plan all --track paper --engine ray --gpus 100
               karyobench plan tf-efficientnet-lite0 --target my-g --source cir-g --source bioimlab-q+cir-g
     """
+    from benchmark.asked import prepare
     from benchmark.cost import known, overhead, predict
 
     campaign, made = prepare(

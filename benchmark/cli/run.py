@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +17,7 @@ from benchmark.errors import InputError
 if TYPE_CHECKING:
     from benchmark.campaign import Campaign
     from benchmark.engine import Options
-    from benchmark.plan import Plan, Unit
+    from benchmark.plan import Unit
 
 Submissions = Annotated[
     list[str] | None,
@@ -45,36 +44,6 @@ Pinned = Annotated[
     bool, typer.Option("--pinned", help="Leave out what rests on weights without a fixed hash: it cannot be published.")
 ]
 Offline = Annotated[bool, typer.Option("--offline", help="Never ask the hub for weights.")]
-
-
-def prepare(
-    submissions: Sequence[str] | None,
-    track: str,
-    workspace: Path,
-    protocol: Sequence[str] | None,
-    target: Sequence[str] | None,
-    fold: Sequence[int] | None,
-    repeat: Sequence[int] | None,
-    fetch: bool,
-    elsewhere: bool = False,
-    pinned: bool = False,
-    source: Sequence[str] | None = None,
-) -> tuple[Campaign, Plan]:
-    """Campaign and plan that the options ask for."""
-    from benchmark import protocol as protocols
-    from benchmark import resources
-    from benchmark import submission as subs
-    from benchmark import track as tracks
-    from benchmark.campaign import Campaign
-
-    if not submissions:
-        known = resources.names("submissions", "submission.yaml")
-        raise InputError("which submission?", field="SUBMISSION", allowed=[*known, "all"])
-    names = resources.names("submissions", "submission.yaml") if list(submissions) == ["all"] else submissions
-    campaign = Campaign(
-        workspace, tracks.load(track), [subs.load(name) for name in names], fetch, pinned=pinned, elsewhere=elsewhere
-    )
-    return campaign, campaign.plan(protocols.expand(protocol or protocols.MAIN, source), target, fold, repeat)
 
 
 def run(
@@ -110,18 +79,12 @@ def run(
               karyobench run tf-efficientnet-lite0 --target my-g --source bioimlab-q+cir-g
               karyobench run all --track paper --engine ray --address auto --store s3://bucket/karyobench --device cuda
     """
+    from benchmark.asked import prepare
+
     campaign, made = prepare(
-        submissions,
-        track,
-        workspace,
-        protocol,
-        target,
-        fold,
-        repeat,
-        fetch=not offline,
-        pinned=pinned,
-        source=source,
-    )
+        submissions, track, workspace, protocol, target, fold, repeat,
+        fetch=not offline, pinned=pinned, source=source,
+    )  # fmt: skip
     campaign.artefacts = cluster.artefacts(engine, store, workspace)
     chosen = cluster.device_of(engine, device, gpus_per_unit)
     options = cluster.options(address, gpus_per_unit, chosen, engine_setting, workspace / "engine")
@@ -156,33 +119,13 @@ def execute(
     options: Options | None = None,
 ) -> list[tuple[Unit, dict[str, Any]]]:
     """Run units under a progress bar over all images that remain to be trained on."""
-    from benchmark.campaign import default_device
+    from benchmark import asked
     from benchmark.cli.live import live
-    from benchmark.cost import evidence, kind_of
-    from benchmark.status.model import RUNS
-    from benchmark.status.stores import publisher
-    from benchmark.status.tracker import About, Tracker
 
-    if not todo:
-        return []
-    chosen = default_device() if device == "auto" else device
-    how = campaign.track.preprocess
-    for name in sorted({unit.dataset for unit in todo}):
-        if campaign.store.is_prepared(name, how):
-            continue
-        with bar(f"preparing {name}") as ready:
-            campaign.store.prepared(name, how, ready)
-    about = About(engine, sandbox, campaign.track.name, chosen, shlex.join(["karyobench", *sys.argv[1:]]))
-    timed = evidence(campaign.ledger.records(), campaign.track.digest, kind_of(chosen), ()).timed
-    publish = publisher(campaign.artefacts) if campaign.artefacts else None
-    with (
-        live() as show,
-        Tracker(campaign.workspace / RUNS, about, todo, timed=timed, publish=publish, show=show) as tracker,
-    ):
-        return campaign.run(
-            todo, tracker.line, sandbox=sandbox, engine=engine, device=chosen, jobs=jobs, threads=threads,
-            options=options, tracker=tracker,
-        )  # fmt: skip
+    return asked.execute(
+        campaign, todo, device=device, jobs=jobs, threads=threads, sandbox=sandbox, engine=engine, options=options,
+        command=shlex.join(["karyobench", *sys.argv[1:]]), preparing=lambda name: bar(f"preparing {name}"), showing=live,
+    )  # fmt: skip
 
 
 @contextmanager
