@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from benchmark import columns
+from benchmark import conditional
 from benchmark import protocol as protocols
 from benchmark.arm import Arm, Trial, ended
 from benchmark.errors import InputError
@@ -156,7 +156,7 @@ def refused(results: Results, trial: Trial, finding: Finding) -> InputError | No
 def describe(results: Results, arms: dict[str, Arm], finding: Finding) -> dict[str, Any]:
     """A finding as plain data, in parts of 1."""
     entry = told(finding, lambda: shown(results, finding.pair))
-    return entry | {"secondary": columns.conditional(results, arms, finding.pair)} if finding.contrast else entry
+    return entry | {"secondary": conditional.columns(results, arms, finding.pair)} if finding.contrast else entry
 
 
 def told(finding: Finding, interval: Callable[[], Interval]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmark import columns, findings
+from benchmark import conditional, findings
 from benchmark.arm import Arm
 from benchmark.board import figures
 from benchmark.crew import crew, slices
@@ -109,7 +109,7 @@ def _figures(results: Results, trials: Sequence[Arms]) -> Read:
     drawn: dict[findings.Shape, Draws] = {}
     for arms, pair in asked:
         if findings.contrast(own, pair, drawn):
-            columns.conditional(own, arms, pair)
+            conditional.columns(own, arms, pair)
     return Read(gathered.texts(), own.said)
 
 

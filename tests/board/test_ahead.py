@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark import columns, findings, packing
+from benchmark import conditional, findings, packing
 from benchmark.board import ahead, figures
 from benchmark.errors import IntegrityError
 from benchmark.ledger import Ledger
@@ -59,7 +59,7 @@ def one_by_one(ledger: Ledger) -> dict[str, Any]:
         for pair in findings.pairs(results, arms):
             contrast = findings.contrast(results, pair, drawn)
             if contrast:
-                columns.conditional(results, arms, pair)
+                conditional.columns(results, arms, pair)
             if not contrast or contrast.needs:
                 findings.shown(results, pair)
     return {key: json.loads(text) for key, text in memo.texts()}

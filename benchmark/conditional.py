@@ -14,7 +14,7 @@ from benchmark.stats.design import Design
 from benchmark.stats.procedures import TEST_TO_TRAIN, by_training
 
 
-def conditional(results: Results, arms: dict[str, Arm], pair: Pair) -> dict[str, Any]:
+def columns(results: Results, arms: dict[str, Arm], pair: Pair) -> dict[str, Any]:
     """The secondary columns of a pair, as plain data."""
     found: dict[str, Any] = results.memo.get("secondary", pair.hashes, lambda: _secondary(results, arms, pair))
     return found
