@@ -96,7 +96,8 @@ def quick_people(settings: Settings) -> Iterator[RawImage]:
     for person in range(1, settings.cases + 1):
         for number in range(24):
             label = str(number + 1) if number < 22 else "XY"[number - 22]
-            pixels = np.full((10 + number, 9), 60 + 7 * number + person, dtype=np.uint8)
+            width = 9 if settings.stain == "Q" else 11
+            pixels = np.full((10 + number, width), 60 + 7 * number + person, dtype=np.uint8)
             yield RawImage(f"c{person:02d}-{number:02d}", label, f"c{person:02d}-1", f"c{person:02d}", pixels)
 
 
