@@ -62,7 +62,7 @@ def test_the_commands_of_the_docs_on_a_made_up_folder(ready: Path, workspace: Pa
     (text,) = blocks("yaml")
     (ready / "mine.yaml").write_text(tiny(text))
     said: dict[str, str] = {}
-    for line in filter(None, tiny("\n".join(blocks("bash"))).splitlines()):
+    for line in filter(None, tiny("\n".join(blocks("sh"))).splitlines()):
         command = shlex.split(line)
         assert command[0] == "karyobench"
         if command[1:3] == ["data", "fetch"]:
