@@ -289,7 +289,7 @@ def test_a_screen_reader_is_told_what_everything_is(page: Any, board: Any) -> No
     opened(page, board.file)
     drawn(page)
     assert page.get_by_role("navigation", name="Pages", exact=True).get_by_role("link").all_inner_texts() == [
-        "Board", "Compare", "Method", "Changes",
+        "Board", "Compare", "Method", "Changes", "Elsewhere",
     ]  # fmt: skip
     assert page.locator("nav [aria-current='page']").inner_text() == "Board"
     table = page.get_by_role("table", name="All rows")

@@ -47,7 +47,7 @@ def test_pages_draw_at_every_width_in_the_light_and_in_the_dark(
 ) -> None:
     page = tab(width=width, color_scheme=scheme)
     for name in NAMES:
-        page.goto(f"{address}{name}.html", wait_until="load")
+        page.goto(f"{address}{name}.html", wait_until="networkidle")  # its search is loaded by a worker, later
         page.locator("article h1").wait_for()
         assert page.evaluate(WIDER) <= 0, f"{name} is wider than the window"
         assert page.evaluate(PICTURES)

@@ -38,9 +38,11 @@ def test_exactly_what_the_worker_imports_is_sent() -> None:
 
 
 def imported(tree: ast.AST) -> set[str]:
-    """Modules that the statements in a tree import, with `from package import module` spelled out."""
+    """Modules that the statements in a tree import, with `from package import module` spelled out; not those for types alone."""
     found = set()
-    for node in ast.walk(tree):
+    typing = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    skipped = {id(inner) for node in typing for statement in node.body for inner in ast.walk(statement)}
+    for node in (node for node in ast.walk(tree) if id(node) not in skipped):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -15,9 +15,8 @@ BOARD = made.board(12)
 
 
 def page(detail: d.Detail, board: m.Board = BOARD) -> str:
-    ((path, content),) = files(board, detail)
-    assert path == f"submissions/{detail.submission}.html"
-    return content.decode()
+    """The page of the present version; earlier ones have pages of their own beside it."""
+    return dict(files(board, detail))[f"submissions/{detail.submission}.html"].decode()
 
 
 class Reader(HTMLParser):
@@ -181,7 +180,6 @@ def test_ten_thousand_pages_take_well_below_a_minute() -> None:
     best = 9.0
     for _ in range(5):
         started = time.process_time()
-        for detail in details:
-            list(files(board, detail))
-        best = min(best, (time.process_time() - started) / len(details))
+        pages = sum(len(list(files(board, detail))) for detail in details)
+        best = min(best, (time.process_time() - started) / pages)
     assert best * 10_000 < 40  # seconds; half of it on a processor that does nothing else
