@@ -54,4 +54,4 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'benchmark' has no attribute 'verdicts'"):
         _ = benchmark.verdicts
     with pytest.raises(ImportError):
-        from benchmark import verdicts  # type: ignore[attr-defined] # noqa: F401
+        from benchmark import verdicts  # type: ignore[attr-defined] # noqa: F401 (must fail)

@@ -63,7 +63,9 @@ def check_pr(
             note(f"looking at {text}")
             done += 1
 
-        chosen = resolve(sandbox)
+        chosen, warning = resolve(sandbox)
+        if warning:
+            note(f"warning: {warning}")
         found = check(Path.cwd(), span, partial(examine, options=("--sandbox", chosen, *options)), chosen, told)
         progress(STEPS, STEPS)
     for path, text in ((markdown, reports.markdown(found)), (report, found.model_dump_json(indent=1) + "\n")):

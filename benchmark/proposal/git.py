@@ -145,7 +145,7 @@ class Repository:
         }  # fmt: skip
         try:
             done = subprocess.run(
-                ["git", "-C", str(self.folder), *arguments], capture_output=True, check=False, env=surroundings  # noqa: S607
+                ["git", "-C", str(self.folder), *arguments], capture_output=True, check=False, env=surroundings  # noqa: S607 (git from PATH, as every tool finds it)
             )  # fmt: skip
         except FileNotFoundError as error:
             raise InputError("git is not installed", field="--pr") from error

@@ -17,7 +17,8 @@ from typing import Any
 
 from pydantic import Field, RootModel, ValidationError
 
-from benchmark.errors import InfrastructureError, InputError, KaryoError
+from benchmark.checking.place import choose
+from benchmark.errors import InfrastructureError, InputError
 from benchmark.files import Strict
 from benchmark.sandbox.base import GIB, Limits
 from benchmark.submission import ImageSizes, Submission
@@ -42,24 +43,18 @@ class Print(Strict):
 _Told = RootModel[dict[str, Print]]
 
 
-def resolve(sandbox: str) -> str:
-    """The sandbox that a name stands for: `auto` is the container where there is a daemon with an image.
+def resolve(sandbox: str) -> tuple[str, str | None]:
+    """The way that a name of a sandbox stands for, and what must be said of it; see `benchmark.checking.place.choose`.
 
     Raises:
-        InputError: for an unknown name.
+        InputError: for an unknown name, or a sandbox that networks are not compared in.
+        InfrastructureError: when a sandbox that was asked for does not answer.
     """
-    if sandbox == "auto":
-        from benchmark.sandbox.image import daemon, find
-
-        try:
-            with daemon():
-                find(os.environ.get("KARYOBENCH_IMAGE") or None)
-        except KaryoError:
-            return "process"
-        return "docker"
-    if sandbox not in WAYS:
+    if sandbox not in ("auto", *WAYS):
         raise InputError("no such sandbox", field="sandbox", found=sandbox, allowed=("auto", *WAYS))
-    return sandbox
+    place = choose(sandbox)
+    place.sandbox.close()
+    return place.sandbox.name, place.warning
 
 
 def take(

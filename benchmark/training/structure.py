@@ -89,11 +89,11 @@ class _Node:
         self.mark: str = hashlib.sha256(whole.encode()).hexdigest()
 
 
-class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch says no types for it
     """Notes of every tensor what made it, and of every memory what was written into it later."""
 
     def __init__(self, network: nn.Module, images: torch.Tensor) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # likewise
         self.notes: dict[int, tuple[torch.Tensor, _Node, int]] = {}
         self.writes: dict[int, list[tuple[int, _Node]]] = {}
         self.time = 0

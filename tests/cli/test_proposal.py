@@ -53,6 +53,7 @@ def test_a_pull_request_without_a_submission_passes(tmp_path: Path, monkeypatch:
     result = call(repo, monkeypatch, "--pr", repo.pull(lambda r: r.write("docs/x.md", "x")))
     assert result.exit_code == 0, result.output
     assert "no single submission (none)" in result.stdout and "documentation: docs/x.md" in result.stdout
+    assert "warning: its code runs as a process of yours" in result.stderr
 
 
 @pytest.mark.parametrize("options", [(), ("mine", "--pr", "main..HEAD")])

@@ -52,7 +52,7 @@ def test_what_is_unknown_or_not_imported_is_said(workspace: Path, name: str, tra
 def test_another_fold_or_part_is_said(workspace: Path, fold: int, part: str) -> None:
     data = dataset("sim-q", "smoke", workspace=workspace)
     with pytest.raises(InputError, match=r"no such (fold|part)"):
-        data.part(fold, part)  # type: ignore[arg-type]
+        data.part(fold, part)  # type: ignore[arg-type]  # what a notebook may write
 
 
 def test_the_environment_names_the_workspace(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,12 +77,13 @@ def test_an_unknown_sandbox() -> None:
 
 def test_without_a_daemon_it_is_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
-    assert resolve("auto") == "process"
+    sandbox, warning = resolve("auto")
+    assert sandbox == "process" and warning is not None and "no container" in warning
 
 
 @pytest.mark.docker
 def test_the_container_gives_the_same_prints(tmp_path: Path) -> None:
-    if resolve("auto") != "docker":
+    if resolve("auto")[0] != "docker":
         if os.environ.get("KARYOBENCH_REQUIRE_DOCKER"):
             pytest.fail("KARYOBENCH_REQUIRE_DOCKER is set, and there is no daemon with a worker's image")
         pytest.skip("needs a docker daemon with the worker's image: karyobench image build")
