@@ -8,7 +8,7 @@ lines out a unit, which the requests number::
 
     {"unit": 1, "inputs": ..., "output": ...}
     {"unit": 1, "pid": 4711}
-    {"unit": 1, "status": 0, "peak_bytes": 1234567}         status as of wait(2)
+    {"unit": 1, "status": 0, "peak_bytes": 1234567, "cpu_seconds": 1.5}         status as of wait(2)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import sys
 import time
 import traceback
 from pathlib import Path
-from typing import BinaryIO, NoReturn
+from typing import Any, BinaryIO, NoReturn
 
 PARENT = "KARYOBENCH_HARNESS"
 """Variable that names the harness's process; a worker that finds another parent has lost it already."""
@@ -103,7 +103,7 @@ def host(requests: int, answers: BinaryIO) -> None:
     """
     from benchmark.training import worker
 
-    def tell(answer: dict[str, int]) -> None:
+    def tell(answer: dict[str, float]) -> None:
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
 
@@ -132,8 +132,9 @@ def host(requests: int, answers: BinaryIO) -> None:
             reaped = [(running.pop(child), *how) for child, *how in _reaped(running)]
             if not running:  # while units run, nobody can say whose an orphan is
                 end_children()
-            for unit, status, peak in reaped:
-                tell({"unit": unit, "status": status, "peak_bytes": peak})
+            for unit, status, usage in reaped:
+                spent = round(usage.ru_utime + usage.ru_stime, 3)
+                tell({"unit": unit, "status": status, "peak_bytes": usage.ru_maxrss * 1024, "cpu_seconds": spent})
         if requests in ready:
             read = os.read(requests, 1 << 16)
             if not read:
@@ -155,13 +156,13 @@ def _ended_children() -> int:
     return ended
 
 
-def _reaped(running: dict[int, int]) -> list[tuple[int, int, int]]:
-    """Children that have ended: number, status as of wait(2), peak resident bytes."""
+def _reaped(running: dict[int, int]) -> list[tuple[int, int, Any]]:
+    """Children that have ended: number, status as of wait(2), what they used as of getrusage(2)."""
     found = []
     for child in running:
         number, status, usage = os.wait4(child, os.WNOHANG)
         if number:
-            found.append((number, status, usage.ru_maxrss * 1024))
+            found.append((number, status, usage))
     return found
 
 

@@ -40,7 +40,7 @@ LASTING = ("stopped", "input")
 
 CHECKPOINT = "model.safetensors"
 
-FAILED = ("sandbox", "sandbox_details", "seconds", "peak_bytes", "packages", "harness", "ended", "failure")
+FAILED = ("sandbox", "sandbox_details", "seconds", "peak_bytes", "cpu_seconds", "packages", "harness", "ended", "failure")
 """Fields of a failed unit's record that say how it went, not what it is."""
 
 
@@ -228,6 +228,7 @@ class Trainer:
             "sandbox_details": outcome.details,
             "seconds": outcome.seconds,
             "peak_bytes": outcome.peak_bytes,
+            "cpu_seconds": outcome.cpu_seconds,
             "packages": packages(),
             "harness": harness(),
             "ended": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -76,6 +76,7 @@ def test_a_unit_becomes_a_record_that_verifies(make: Any) -> None:
         "environment",
         "seconds",
         "peak_bytes",
+        "cpu_seconds",
         "checkpoint",
         "prev",
         "hash",

@@ -170,8 +170,8 @@ class Reading:
         return self._specs[name] if name else {}
 
     def seconds(self, record: Record) -> float:
-        """Of a training with the stages before it."""
-        return sum(float(one["seconds"]) for one in self._chain(record))
+        """Cost of a training with the stages before it; see `cost_seconds`."""
+        return sum(cost_seconds(one) for one in self._chain(record))
 
     def energy(self, record: Record) -> float | None:
         """Joules of a training with the stages before it; None where one was not read."""
@@ -224,3 +224,14 @@ class Reading:
     def protocols(lines: Iterable[Line]) -> tuple[str, ...]:
         """Protocols that some lines hold, in the order of the suite."""
         return tuple(protocols.ordered({name for line in lines for name in line.arms}))
+
+
+def cost_seconds(record: Record) -> float:
+    """What one training took, in seconds.
+
+    On a processor its processor time, which does not tell what else the machine did, where that was read; else the
+    time that passed.
+    """
+    spent = record.get("cpu_seconds")
+    on_processor = (record.get("environment") or {}).get("device_type") == "cpu"
+    return float(record["seconds"] if spent is None or not on_processor else spent)

@@ -52,6 +52,8 @@ class Outcome:
         message: for people.
         seconds: wall-clock time.
         peak_bytes: largest resident memory; None where it cannot be read.
+        cpu_seconds: processor time of all threads; None where it cannot be read. Unlike `seconds` it does not tell what
+            else the machine was doing.
         energy_joules: of the whole processor package over that time; None where it cannot be read.
         details: what else the backend knows (image digest, limits), for the record.
     """
@@ -61,6 +63,7 @@ class Outcome:
     message: str = ""
     seconds: float = 0.0
     peak_bytes: int | None = None
+    cpu_seconds: float | None = None
     energy_joules: float | None = None
     details: dict[str, Any] = field(default_factory=dict)
 

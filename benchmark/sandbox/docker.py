@@ -108,6 +108,7 @@ class DockerSandbox(Sandbox):
             *outcome,
             seconds=round(time.monotonic() - started, 3),
             peak_bytes=ended.peak,
+            cpu_seconds=ended.spent,
             energy_joules=joules_between(before, read_microjoules()),
             details=details,
         )
@@ -121,6 +122,7 @@ class _Ended(NamedTuple):
     timed_out: bool
     from_outside: bool
     peak: int | None
+    spent: float | None
 
 
 def _with_memory(limits: Limits, client: Any, jobs: int) -> Limits:
@@ -210,11 +212,11 @@ def _run(
     since = int(time.time())
     container.start()
     deadline, follow, tail = time.monotonic() + limits.seconds, 0.0, Tail(place.keeper, report)
-    peak, timed_out = None, False
+    peak, spent, timed_out = None, None, False
     while True:
         container.reload()
         state = container.attrs["State"]
-        peak = _peak(container.id, peak)
+        peak, spent = _peak(container.id, peak), _spent(container.id, spent)
         if state["Status"] in ("exited", "dead"):
             break
         if stopping.is_set() or (time.monotonic() > deadline and not timed_out):
@@ -231,7 +233,7 @@ def _run(
         raise InfrastructureError(f"the container cannot start: {state['Error']}", transient=False)
     code, out_of_memory = int(state["ExitCode"]), bool(state.get("OOMKilled"))
     outside = code == KILLED and not (timed_out or out_of_memory) and _killed_from_outside(client, container.id, since)
-    return _Ended(code, out_of_memory, timed_out, outside, peak)
+    return _Ended(code, out_of_memory, timed_out, outside, peak, spent)
 
 
 def _killed_from_outside(client: Any, identity: str, since: int) -> bool:
@@ -250,6 +252,17 @@ def _peak(identity: str, before: int | None) -> int | None:
     ):
         with contextlib.suppress(OSError, ValueError):
             return max(before or 0, int(path.read_text()))
+    return before
+
+
+def _spent(identity: str, before: float | None) -> float | None:
+    """Processor time of a container so far, in seconds, where the control groups can be read."""
+    root = Path("/sys/fs/cgroup")
+    for path in (root / f"system.slice/docker-{identity}.scope/cpu.stat", root / f"docker/{identity}/cpu.stat"):
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            return int(dict(line.split() for line in path.read_text().splitlines())["usage_usec"]) / 1e6
+    with contextlib.suppress(OSError, ValueError):
+        return int((root / f"cpuacct/docker/{identity}/cpuacct.usage").read_text()) / 1e9
     return before
 
 

@@ -111,7 +111,7 @@ class ProcessSandbox(Sandbox):
         before, started = read_microjoules(), time.monotonic()
         worker = host.workers[unit]
         try:
-            code, peak, timed_out = _wait(
+            answer, timed_out = _wait(
                 host, unit, output / "log.jsonl", started + limits.seconds, report, self.stopping
             )
         except HostDiedError as error:
@@ -124,11 +124,12 @@ class ProcessSandbox(Sandbox):
         if self.stopping.is_set():
             return STOPPED
         seconds = time.monotonic() - started
-        status_kind = _judge(code, timed_out, output, limits)
+        code = os.waitstatus_to_exitcode(int(answer["status"]))
         return Outcome(
-            *status_kind,
+            *_judge(code, timed_out, output, limits),
             seconds=round(seconds, 3),
-            peak_bytes=peak,
+            peak_bytes=int(answer["peak_bytes"]),
+            cpu_seconds=float(answer["cpu_seconds"]),
             energy_joules=joules_between(before, read_microjoules()),
         )
 
@@ -156,15 +157,15 @@ def variables(limits: Limits) -> dict[str, str]:
 
 def _wait(
     host: Host, unit: int, log: Path, deadline: float, report: EpochReport, stopping: threading.Event
-) -> tuple[int, int | None, bool]:
-    """Wait for a worker; returns its exit code or minus its signal, peak resident bytes, and whether it was too slow."""
+) -> tuple[dict[str, Any], bool]:
+    """Wait for a worker; returns what its host says of its end, and whether it was too slow."""
     tail, worker = Tail(log, report), host.workers[unit]
     timed_out = False
     while True:
         answer = host.poll(unit, POLL)
         tail.read()
         if answer:
-            return os.waitstatus_to_exitcode(int(answer["status"])), int(answer["peak_bytes"]), timed_out
+            return answer, timed_out
         if stopping.is_set():
             _kill(worker)
         elif time.monotonic() > deadline:

@@ -75,6 +75,19 @@ def test_seconds_are_of_the_whole_chain(maker: Any) -> None:
     assert row.results["two-step"].energy_joules is None, "one of the two was not read"
 
 
+def test_cost_on_a_processor_is_its_time_and_not_what_passed_on_a_busy_machine(maker: Any) -> None:
+    maker.add("imagenet", 0, target="other", seconds=30.0, cpu_seconds=10.0, environment={"device_type": "cpu"})
+    parent = maker.ledger.records()[-1]["key"]
+    maker.add("two-step", 0, seconds=12.5, cpu_seconds=None, parent=parent, environment={"device_type": "cpu"})
+    row = next(row for row in collected(maker).rows if row.target == "tiny")
+    assert row.results["two-step"].seconds == 22.5, "where it was read"
+
+
+def test_cost_on_a_gpu_is_what_passed(maker: Any) -> None:
+    maker.add("scratch", 0, seconds=30.0, cpu_seconds=90.0, environment={"device_type": "cuda"})
+    assert collected(maker).rows[0].results["scratch"].seconds == 30.0
+
+
 @pytest.mark.parametrize(
     ("changes", "badges"),
     [

@@ -108,6 +108,7 @@ def test_the_same_unit_gives_the_same_logits_in_a_process_and_in_a_container(
     details = other["sandbox_details"]
     assert details["image"] == image.id and details["image"].startswith("sha256:")
     assert other["peak_bytes"] is None or other["peak_bytes"] > 50 << 20
+    assert other["cpu_seconds"] is None or 0.5 < other["cpu_seconds"] < other["seconds"] * 1.1, "one thread"
     assert len(lines) == 4, "both told every epoch"
 
 

@@ -61,6 +61,7 @@ def test_a_good_end_is_measured(run: Any) -> None:
     )
     assert outcome.status == "finished" and lines == [{"epoch": 1}]
     assert 0.1 <= outcome.seconds < 15 and outcome.peak_bytes > 80 * 1024 * 1024
+    assert 0 < outcome.cpu_seconds < outcome.seconds, "sleeping costs no processor time"
 
 
 def test_a_crash_is_the_models_failure_with_the_last_lines(run: Any) -> None:

@@ -88,7 +88,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("rank_high", "integer", "worst rank of its simultaneous 95 % interval", _rank("high")),
     Column("ranked", "integer", "number of submissions that were ranked", _rank("of")),
     Column("parameters", "integer", "number of parameters of the network", lambda x: x.row.parameters),
-    Column("seconds", "number", "mean time of one training with the stages before it, seconds", lambda x: x.result.seconds),
+    Column("seconds", "number", "mean time of one training with the stages before it, seconds; on a processor its processor time, where it was read", lambda x: x.result.seconds),
     Column("energy_joules", "number", "mean energy of the same, joules; empty where it could not be read", lambda x: x.result.energy_joules),
     Column("trainings", "integer", "trainings that were scored: fold × repeat, of full repeats", lambda x: x.result.trainings),
     Column("failed", "integer", "trainings that the submission failed", lambda x: len(x.result.failed)),

@@ -88,6 +88,7 @@ class _Unit(_Made):
     epochs: Count
     train_images: Count
     peak_bytes: Count | None
+    cpu_seconds: Number | None = None
 
 
 class Scored(_Unit):
