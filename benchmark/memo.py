@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic_core import from_json
+
 from benchmark.files import disk_errors
 from benchmark.provenance import harness
 
@@ -70,7 +72,7 @@ class Memo:
         found = self._find(key)
         if found is not None:
             self.hits += 1
-            return json.loads(found)
+            return from_json(found)
         self.misses += 1
         value = compute()
         if os.getpid() == self._owner:

@@ -7,6 +7,7 @@ order, it and its controls are named with them: `two-step[cir-g]`, `two-step[sim
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -152,10 +153,13 @@ def control_of(name: str) -> str:
 
 def ordered(names: Collection[str]) -> list[str]:
     """Protocols among some names, in the order of the suite; those with sources follow the one without, by name."""
+    return list(_ordered(frozenset(names)))
+
+
+@functools.lru_cache(maxsize=1024)
+def _ordered(names: frozenset[str]) -> tuple[str, ...]:
     order = list(PROTOCOLS)
-    return sorted(
-        {name for name in names if known(name)}, key=lambda name: (order.index(base(name)), name.removesuffix("]"))
-    )
+    return tuple(sorted(filter(known, names), key=lambda name: (order.index(base(name)), name.removesuffix("]"))))
 
 
 def expand(names: Iterable[str], sources: Sequence[str] | None) -> list[str]:

@@ -122,11 +122,11 @@ class Results:
             and (not submissions or record["submission"]["name"] in submissions)
         ]
         weighted: dict[Trial, dict[Trial, None]] = defaultdict(dict)
-        for trial in map(self._trial, chosen):
+        trials = [self._trial(record) for record in chosen]
+        for trial in trials:
             if trial.weights:
                 weighted[trial._replace(weights="")][trial] = None
-        for record in chosen:
-            trial = self._trial(record)
+        for trial, record in zip(trials, chosen, strict=True):
             for one in weighted.get(trial, (trial,)):  # what started from no weights is the same whatever the weights
                 self._put(one, record)
         for arms in self.trials.values():

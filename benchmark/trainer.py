@@ -40,7 +40,17 @@ LASTING = ("stopped", "input")
 
 CHECKPOINT = "model.safetensors"
 
-FAILED = ("sandbox", "sandbox_details", "seconds", "peak_bytes", "cpu_seconds", "packages", "harness", "ended", "failure")
+FAILED = (
+    "sandbox",
+    "sandbox_details",
+    "seconds",
+    "peak_bytes",
+    "cpu_seconds",
+    "packages",
+    "harness",
+    "ended",
+    "failure",
+)
 """Fields of a failed unit's record that say how it went, not what it is."""
 
 

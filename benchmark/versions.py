@@ -27,6 +27,9 @@ Number = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
 Harness = Mapping[str, Any]
 """What a record says of its harness: `version`, and `keys` and `pixels` where it was written by a version that says so."""
 
+Said = tuple[tuple[str, str], ...]
+"""The same without all else, so that it can be looked up."""
+
 
 class Version(Strict):
     """One version of the harness."""
@@ -111,13 +114,29 @@ def entry(harness: Harness) -> Version | None:
     return found if said.items() <= {"keys": str(found.keys), "pixels": str(found.pixels)}.items() else None
 
 
+_ERAS: dict[Said, tuple[Table, str]] = {}
+"""Eras that were asked for, and by which table: thousands of records say the same."""
+
+
 def era(record: Mapping[str, Any]) -> str:
     """What a record is comparable with: the oldest version of its era, or a name of its own where nothing is known."""
-    harness = record.get("harness") or {}
-    found = entry(harness)
-    if found is None:
-        return _name(harness)
-    return min((found.version, *found.comparable_with), key=_order)
+    said, declared = _said(record), table()
+    known = _ERAS.get(said)
+    if known is None or known[0] is not declared:
+        found = entry(dict(said))
+        name = _name(dict(said)) if found is None else min((found.version, *found.comparable_with), key=_order)
+        known = _ERAS[said] = declared, name
+    return known[1]
+
+
+def _said(record: Mapping[str, Any]) -> Said:
+    harness: Harness = record.get("harness") or {}
+    version = harness.get("version")
+    found: Said = (("version", str(version)),) if version else ()
+    for name in ("keys", "pixels"):
+        if name in harness:
+            found += ((name, str(harness[name])),)
+    return found
 
 
 def _order(version: str) -> tuple[int, ...]:
@@ -191,5 +210,7 @@ def _why(made: Version, here: Version) -> str:
 
 def sentences(records: Iterable[Mapping[str, Any]]) -> list[str]:
     """What the records of a ledger say of their harness, a sentence for each version, the commonest first."""
-    said = Counter(sentence(record.get("harness") or {}) for record in records)
+    said: Counter[str] = Counter()
+    for one, count in Counter(map(_said, records)).items():
+        said[sentence(dict(one))] += count
     return [f"{count:,} record{'s' * (count > 1)} {text}." for text, count in said.most_common()]

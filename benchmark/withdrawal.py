@@ -9,6 +9,7 @@ adjusted for, so that taking one away never makes the others' evidence look stro
 from __future__ import annotations
 
 import datetime
+import functools
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +52,7 @@ def names(records: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     }
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def version_name(model: str, weights: str) -> str:
     """What to call a version: of its model and code (see `version`) with some weights, empty for none."""
     return digest([model, weights])[:8]

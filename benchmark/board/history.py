@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from benchmark import protocol as protocols
@@ -40,12 +40,13 @@ class Version(NamedTuple):
 
 def changes(reading: Reading) -> tuple[Change, ...]:
     """All entries, newest first; several trainings of a version on one day are one entry."""
+    places = [_place(record) for record in reading.all_records]
     found = [
-        *_units(reading),
+        *_units(reading, places),
         *_reproductions(reading),
         *_withdrawals(reading),
         *_corrections(reading),
-        *_rewritten(reading),
+        *_rewritten(reading, places),
         *elsewhere.changes(reading),
     ]
     return tuple(sorted(found, key=lambda one: (one.date, one.submission, one.kind), reverse=True))
@@ -55,16 +56,15 @@ def _day(record: Record) -> str:
     return str(record["ended"])[:10]
 
 
-def _versions(reading: Reading) -> dict[Version, list[Record]]:
+def _versions(reading: Reading, places: Sequence[Place]) -> dict[Version, list[Record]]:
     """Records of trainings by version, in the ledger's order; those that started from no weights go with the first that did."""
-    units = [record for record in reading.all_records if protocols.known(record["arm"])]
+    units = [one for one in zip(places, reading.all_records, strict=True) if protocols.known(one[1]["arm"])]
     first: dict[Place, str] = {}
-    for record in units:
+    for place, record in units:
         if record["weights"]:
-            first.setdefault(_place(record), str(record["weights"]))
+            first.setdefault(place, str(record["weights"]))
     found: dict[Version, list[Record]] = defaultdict(list)
-    for record in units:
-        place = _place(record)
+    for place, record in units:
         found[Version(place, record["weights"] or first.get(place, ""))].append(record)
     return found
 
@@ -73,10 +73,10 @@ def _place(record: Record) -> Place:
     return (record["track"]["digest"], era(record)), record["submission"]["name"], version(record)
 
 
-def _units(reading: Reading) -> Iterable[Change]:
+def _units(reading: Reading, places: Sequence[Place]) -> Iterable[Change]:
     labels = {line.trial.frame: str(line.summary["track"]) for line in reading.lines}
     before: dict[tuple[tuple[str, str], str], tuple[Version, Record]] = {}
-    for one, records in _versions(reading).items():
+    for one, records in _versions(reading, places).items():
         frame, name, _ = one.place
         older = before.get((frame, name))
         before[frame, name] = one, records[-1]
@@ -164,11 +164,11 @@ def _corrections(reading: Reading) -> Iterable[Change]:
         )
 
 
-def _rewritten(reading: Reading) -> Iterable[Change]:
+def _rewritten(reading: Reading, places: Sequence[Place]) -> Iterable[Change]:
     """Documents of one version that said something else when more of it was trained."""
     known: dict[Place, str] = {}
-    for record in reading.all_records:
-        place, now = _place(record), record["submission"].get("document")
+    for place, record in zip(places, reading.all_records, strict=True):
+        now = record["submission"].get("document")
         was = known.get(place)
         if now and was and now != was and differences(reading.document(was), reading.document(now)):
             yield _corrected(reading, record["submission"]["name"], was, now, record["ended"], None)

@@ -72,7 +72,9 @@ class Result(Strict):
     gain: Gain | None = Field(description="over imagenet; null for imagenet itself, and where it is absent")
     f1: tuple[float | None, ...] = Field(description="F1 of the 24 classes, mean over repeats; null: class absent")
     accuracy: float | None
-    seconds: float | None = Field(description="of one training with the stages before it, mean; processor time where it was read")
+    seconds: float | None = Field(
+        description="of one training with the stages before it, mean; processor time where it was read"
+    )
     energy_joules: float | None = Field(description="likewise; null where it could not be read")
 
 

@@ -111,9 +111,7 @@ class ProcessSandbox(Sandbox):
         before, started = read_microjoules(), time.monotonic()
         worker = host.workers[unit]
         try:
-            answer, timed_out = _wait(
-                host, unit, output / "log.jsonl", started + limits.seconds, report, self.stopping
-            )
+            answer, timed_out = _wait(host, unit, output / "log.jsonl", started + limits.seconds, report, self.stopping)
         except HostDiedError as error:
             return Outcome(
                 "infrastructure", "killed", f"the worker's host was ended from outside: {error}".rstrip(": ")

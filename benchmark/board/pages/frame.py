@@ -86,6 +86,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        auto_reload=False,  # a page would look for changed templates, thousands of times
     )
     environment.filters.update(points=points, signed=signed, p_value=p_value, link=link, duration=duration)
     environment.globals.update(BADGES=BADGES, VERDICTS=VERDICTS)
