@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,15 +22,29 @@ def line(rate: float, scenario: str = "null", withheld: bool = False, real: bool
     return {"condition": "c, mild", "scenario": scenario, "withheld": withheld, "real": real, "rates": rates}
 
 
-def test_a_stopped_calibration_goes_on_after_the_last_whole_line(tmp_path: Path) -> None:
-    work = calibrate.tasks([SMALL], 100, 0)
-    first = calibrate.run(work, tmp_path, 1)
-    path = tmp_path / "rates.jsonl"
+@pytest.fixture(scope="module")
+def work() -> list[calibrate.Task]:
+    """Every scenario, with fewer replicates than a user may ask for."""
+    return [task._replace(replicates=12) for task in calibrate.tasks([SMALL], 100, 0)]
+
+
+@pytest.fixture(scope="module")
+def first(work: list[calibrate.Task], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """Folder and lines of an undisturbed calibration."""
+    folder = tmp_path_factory.mktemp("calibration")
+    return folder, calibrate.run(work, folder, 1)
+
+
+def test_a_stopped_calibration_goes_on_after_the_last_whole_line(
+    tmp_path: Path, work: list[calibrate.Task], first: tuple[Path, list[dict[str, Any]]]
+) -> None:
+    before, wanted = first
+    path = Path(shutil.copy(before / "rates.jsonl", tmp_path))
     kept = path.read_text().splitlines()
-    assert len(first) == 4 and len(kept) == 4
+    assert len(wanted) == 4 and len(kept) == 4
     path.write_text("\n".join(kept[:2]) + "\n" + kept[2][:40])
     told: list[tuple[int, int | None]] = []
-    assert calibrate.run(work, tmp_path, 1, lambda done, total: told.append((done, total))) == first
+    assert calibrate.run(work, tmp_path, 1, lambda done, total: told.append((done, total))) == wanted
     assert told == [(2, 4), (3, 4), (4, 4)] and sorted(path.read_text().splitlines()) == sorted(kept)
 
 
@@ -82,8 +97,8 @@ def test_real_predictions_are_taken_where_they_carry_a_verdict(maker: Any, tmp_p
     assert next(one for one in found["rates"] if one["procedure"] == "ours")["rate"] < 0.13
 
 
-def test_a_report_is_a_table_and_a_figure(tmp_path: Path) -> None:
-    lines = calibrate.run(calibrate.tasks([SMALL], 100, 0), tmp_path, 1)
+def test_a_report_is_a_table_and_a_figure(tmp_path: Path, first: tuple[Path, list[dict[str, Any]]]) -> None:
+    lines = first[1]
     text = calibrate.report(lines, tmp_path)
     assert "| 16 groups, 5 folds × 2, mild" in text and text.count("McNemar") == 2 and "one point found" in text
     rate = next(one for one in json.loads(json.dumps(lines))[0]["rates"] if one["procedure"] == "ours")

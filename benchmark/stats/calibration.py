@@ -12,11 +12,13 @@ Four scenarios a condition:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from scipy import stats
 
 from benchmark.stats import pigeonhole
@@ -111,21 +113,24 @@ def _gain(found: Experiment, groups: int) -> float:
     return float((macro(arm) - macro(baseline)).mean())
 
 
+@cache
+def _pilot(condition: Condition, logit: float, seed: int, number: int) -> npt.NDArray[np.float64]:
+    """Gains of the first experiments with a logit effect; without one they serve every scenario of a condition."""
+    effects = STRENGTHS[condition.effects]
+    return np.array([
+        _gain(simulate(np.random.default_rng([seed, 1, one]), condition.repeats, condition.blocks, effects, logit),
+              condition.groups)
+        for one in range(number)
+    ])  # fmt: skip
+
+
 def true_gain(condition: Condition, logit: float, seed: int) -> tuple[float, float]:
     """Expected gain of a logit effect, and the standard deviation of an estimate of it without one.
 
     The same random numbers are used with and without the effect, so that their difference is
     nearly free of noise.
     """
-    found = []
-    for number in range(PILOT):
-        pair = [
-            _gain(simulate(np.random.default_rng([seed, 1, number]), condition.repeats, condition.blocks,
-                           STRENGTHS[condition.effects], gain), condition.groups)
-            for gain in (logit, 0.0)
-        ]  # fmt: skip
-        found.append(pair)
-    with_it, without = np.array(found).T
+    with_it, without = (_pilot(condition, gain, seed, PILOT) for gain in (logit, 0.0))
     return float((with_it - without).mean()), float(without.std())
 
 
@@ -149,6 +154,8 @@ def run(
     replicates: int,
     seed: int = 0,
     step: Callable[[], None] | None = None,
+    procedures: Sequence[str] = tuple(PROCEDURES),
+    resamples: int = RESAMPLES,
 ) -> list[Rate]:
     """Rejection rates of one condition and scenario.
 
@@ -158,6 +165,8 @@ def run(
         replicates: number of experiments.
         seed: of everything.
         step: called after each experiment.
+        procedures: names of those to measure, where no gain or one point is true.
+        resamples: of the bootstraps.
     """
     logit, margin = effect_for(condition, scenario, seed)
 
@@ -165,18 +174,24 @@ def run(
         random = np.random.default_rng([seed, 0, number])
         return simulate(random, condition.repeats, condition.blocks, STRENGTHS[condition.effects], logit)
 
-    return _rates(condition.design, experiment, scenario, replicates, seed, margin, step)
+    return _rates(condition.design, experiment, scenario, replicates, seed, margin, step, procedures, resamples)
 
 
 def run_swaps(
-    real: Experiment, design: Design, replicates: int, seed: int = 0, step: Callable[[], None] | None = None
+    real: Experiment,
+    design: Design,
+    replicates: int,
+    seed: int = 0,
+    step: Callable[[], None] | None = None,
+    procedures: Sequence[str] = tuple(PROCEDURES),
+    resamples: int = RESAMPLES,
 ) -> list[Rate]:
     """Rejection rates on real predictions whose arms change places by lot (see `generator.swapped`)."""
 
     def experiment(number: int) -> Experiment:
         return swapped(real, design.blocks, np.random.default_rng([seed, 2, number]))
 
-    return _rates(design, experiment, "null", replicates, seed, MARGIN, step)
+    return _rates(design, experiment, "null", replicates, seed, MARGIN, step, procedures, resamples)
 
 
 def _rates(
@@ -187,9 +202,11 @@ def _rates(
     seed: int,
     margin: float,
     step: Callable[[], None] | None,
+    procedures: Sequence[str],
+    resamples: int,
 ) -> list[Rate]:
-    draws = pigeonhole.draw(design, RESAMPLES, seed)
-    rejected = dict.fromkeys(PROCEDURES if scenario in ("null", "point") else ("ours", JUDGED), 0)
+    draws = pigeonhole.draw(design, resamples, seed)
+    rejected = dict.fromkeys(procedures if scenario in ("null", "point") else ("ours", JUDGED), 0)
     for number in range(replicates):
         sample = Sample(experiment(number), design, draws, margin)
         if scenario in ("margin", "wide"):

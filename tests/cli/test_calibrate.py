@@ -12,7 +12,10 @@ from benchmark.stats import calibration
 
 @pytest.fixture
 def one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One condition, without a gain, and few replicates: what the lines hold is tested in tests/test_calibrate.py."""
     monkeypatch.setattr(calibration, "CONDITIONS", (calibration.Condition("mild", 16, 5, 2),))
+    monkeypatch.setattr(calibration, "SCENARIOS", ("null",))
+    monkeypatch.setattr(calibrate, "LEAST", 20)
 
 
 def call(*options: str) -> Any:
@@ -23,7 +26,7 @@ def call(*options: str) -> Any:
 def test_table_and_files(tmp_path: Path, maker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     maker.fill(imagenet=0.7, two_step=0.8)
     monkeypatch.setattr(calibrate, "outside", lambda lines: [])
-    options = ("-o", str(tmp_path / "out"), "--replicates", "100", "--jobs", "1", "--ledger", str(tmp_path))
+    options = ("-o", str(tmp_path / "out"), "--replicates", "20", "--jobs", "1", "--ledger", str(tmp_path))
     result = call(*options)
     assert result.exit_code == 0 and "1 sets of real predictions: net → tiny" in result.stderr
     assert "real: net → tiny" in result.stdout and "16 groups, 5 folds × 2, mild" in result.stdout
@@ -38,7 +41,7 @@ def test_a_rate_outside_the_bar_ends_with_an_error_that_names_it(
 ) -> None:
     monkeypatch.setattr(calibrate, "BAR", (0.0, 0.0))
     with pytest.raises(IntegrityError, match=r"outside 3 to 7 %.*16 groups, 5 folds × 2, mild, null"):
-        call("-o", str(tmp_path), "--replicates", "100", "--jobs", "1", "--quick")
+        call("-o", str(tmp_path), "--replicates", "20", "--jobs", "1", "--quick")
 
 
 def test_wrong_options_are_one_clear_error(tmp_path: Path) -> None:
