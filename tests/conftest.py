@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -75,18 +76,22 @@ def tiny_manifest(stain: str, cells: int = 10) -> tuple[Manifest, dict[str, np.n
     return manifests.build(entries, "case"), pixels
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    """A workspace in which `sim-q` and `sim-g` are tiny."""
-    folder = tmp_path / "workspace"
+@pytest.fixture(scope="session")
+def _made_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What every test gets a copy of."""
+    folder = tmp_path_factory.mktemp("made") / "workspace"
     for name, stain in (("sim-q", "Q"), ("sim-g", "G")):
         Store(folder).write(cards.load(name), *tiny_manifest(stain))
     return folder
 
 
 @pytest.fixture
-def tiny_track() -> Track:
-    """The smoke track at 32 pixels and two epochs."""
+def workspace(_made_workspace: Path, tmp_path: Path) -> Path:
+    """A workspace in which `sim-q` and `sim-g` are tiny."""
+    return shutil.copytree(_made_workspace, tmp_path / "workspace")
+
+
+def _tiny_track() -> Track:
     smoke = tracks.load("smoke")
     recipe = smoke.recipe.model_copy(update={"epochs": 2, "batch_size": 16})
     preprocess = smoke.preprocess.model_copy(update={"size": 32})
@@ -94,9 +99,19 @@ def tiny_track() -> Track:
 
 
 @pytest.fixture
+def tiny_track() -> Track:
+    """The smoke track at 32 pixels and two epochs."""
+    return _tiny_track()
+
+
+@pytest.fixture
 def tiny_submission(tmp_path: Path) -> Submission:
     """A linear network of the submitter's own, without weights."""
-    folder = tmp_path / "tiny-net"
+    return _tiny_submission(tmp_path)
+
+
+def _tiny_submission(place: Path) -> Submission:
+    folder = place / "tiny-net"
     folder.mkdir()
     code = folder / "model.py"
     code.write_text(TINY_MODEL)
@@ -140,12 +155,25 @@ def nearest(monkeypatch: pytest.MonkeyPatch) -> str:
     return "nearest"
 
 
+@pytest.fixture(scope="session")
+def _scored_workspace(_made_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workspace after the run of `scored_ledger`, which every test gets a copy of."""
+    place = tmp_path_factory.mktemp("scored")
+    workspace = shutil.copytree(_made_workspace, place / "workspace")
+    campaign = Campaign(workspace, _tiny_track(), [_tiny_submission(place)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SANDBOXES, "nearest", NearestSandbox)
+        campaign.run(campaign.todo(campaign.plan(["scratch"])), lambda unit, line: None, sandbox="nearest")
+    return workspace
+
+
 @pytest.fixture
-def scored_ledger(workspace: Path, tiny_track: Track, tiny_submission: Submission, nearest: str) -> Ledger:
+def scored_ledger(
+    _scored_workspace: Path, workspace: Path, tiny_track: Track, tiny_submission: Submission, nearest: str
+) -> Ledger:
     """A ledger with the tiny submission, from scratch on both targets."""
-    campaign = Campaign(workspace, tiny_track, [tiny_submission])
-    campaign.run(campaign.todo(campaign.plan(["scratch"])), lambda unit, line: None, sandbox=nearest)
-    return campaign.ledger
+    shutil.copytree(_scored_workspace, workspace, dirs_exist_ok=True)
+    return Ledger(workspace / "ledger")
 
 
 def _manifest() -> Manifest:
