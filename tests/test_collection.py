@@ -11,9 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-def collected(folder: Path, seed: int) -> list[str]:
+def collected(folder: Path, seed: int, plugins: bool = True) -> list[str]:
     """Ids of all tests below a folder, as a new process with a hash seed of its own sees them."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    if not plugins:
+        kept["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", "--rootdir", str(folder)],
         cwd=folder, env=kept | {"PYTHONHASHSEED": str(seed)}, capture_output=True, text=True, check=False,
@@ -40,6 +42,6 @@ def test_ids_that_change_would_be_noticed(tmp_path: Path, values: str) -> None:
     (tmp_path / "test_odd.py").write_text(
         f"import os, time, pytest\n@pytest.mark.parametrize('x', {values})\ndef test_it(x): pass\n"
     )
-    first = collected(tmp_path, 1)
+    first = collected(tmp_path, 1, plugins=False)
     time.sleep(0.01)
-    assert first and collected(tmp_path, 2) != first
+    assert first and collected(tmp_path, 2, plugins=False) != first

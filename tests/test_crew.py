@@ -109,6 +109,7 @@ def test_ctrl_c_starts_no_further_part_and_leaves_nobody(tmp_path: Path) -> None
 
     def main() -> None:
         os.setpgrp()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a background shell ignores it
         process_pools.ProcessPoolExecutor = Pool
         try:
             with crew(work, range(100), 2) as results:
