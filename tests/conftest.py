@@ -191,6 +191,15 @@ TRACK = {
 }  # fmt: skip
 
 
+@pytest.fixture
+def blank_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The charts of a board are named and not drawn, which takes a second each; tests/board/pictures draws them."""
+    from benchmark.board.pictures import bundle
+    from tests.board import made
+
+    monkeypatch.setattr(bundle, "files", made.blank)
+
+
 class Maker:
     """Writes records of made-up classifiers with a given skill."""
 

@@ -24,6 +24,8 @@ from benchmark.errors import IntegrityError
 from benchmark.ledger import Ledger
 from benchmark.track import load
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 HOSTILE = "<script>window.hacked = 1</script>"
 
 

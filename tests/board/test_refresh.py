@@ -7,6 +7,8 @@ from benchmark.errors import InputError
 from tests.board import states
 from tests.board.test_build import files, write_made
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 
 def test_the_page_of_a_run_is_written_again_alone(tmp_path: Path) -> None:
     folder = tmp_path / "board"

@@ -103,6 +103,7 @@ def test_an_implausible_curve_is_marked(tmp_path: Path, maker: Any) -> None:
     assert flag["statistic"] == pytest.approx(0.99) and flag["p"] < 0.001
 
 
+@pytest.mark.usefixtures("blank_pictures")
 def test_a_failed_record_becomes_an_issue_and_a_mark_on_the_board(
     go: Any, nearest: str, scored_ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,8 @@ from benchmark.insight.karyotype.compare import compare
 from benchmark.ledger import Ledger
 from benchmark.results import Results
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 KARYOTYPE = "karyotype-t-"
 
 

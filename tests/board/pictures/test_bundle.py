@@ -52,6 +52,7 @@ def test_the_bytes_are_the_same_each_time(three: dict[str, bytes]) -> None:
             assert draw() == {kind: three[f"{path}.{kind}"] for kind in ("svg", "png")}, path
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_a_title_that_is_a_script_or_a_formula_stays_text(three: dict[str, bytes]) -> None:
     title = r"$\alpha$ ]]> \x & <b>"
     board = changed(made.board(1, simulated=False), lambda row: row.model_copy(update={"title": title}))
@@ -108,11 +109,13 @@ def test_withheld_verdicts_without_intervals_can_be_drawn() -> None:
     assert "no difference shown" in texts(svg(held, "stains"))
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_two_submissions_of_one_title_are_told_apart_by_name() -> None:
     same = changed(made.board(2, simulated=False), lambda row: row.model_copy(update={"title": "ResNet"}))
     assert {"ResNet (tf-efficientnet-lite0)", "ResNet (net-00001)"} <= set(texts(svg(same, "dumbbell")))
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_of_many_gains_those_with_the_largest_lower_end_are_shown_and_the_picture_says_so() -> None:
     board = made.board(60, simulated=False)
     shown = texts(svg(board, "forest"))
@@ -124,6 +127,7 @@ def test_of_many_gains_those_with_the_largest_lower_end_are_shown_and_the_pictur
     )
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_of_many_rows_the_highest_ranked_are_shown_by_target_and_score() -> None:
     board = made.board(60, simulated=False)
     shown = texts(svg(board, "classes"))

@@ -22,12 +22,14 @@ def test_every_chromosome_is_named_and_the_bytes_are_the_same() -> None:
     assert set(CLASSES) <= set(shown) and {"Net 0", "Net 1", "macro-F1", "95.0", "A note.", "F1 of two-step, %"} <= set(shown)  # fmt: skip
 
 
+@pytest.mark.usefixtures("svg_alone")
 @pytest.mark.parametrize(("number", "numbers"), [(FEW, True), (FEW + 1, False)])
 def test_cells_show_their_numbers_when_there_are_few_rows(number: int, numbers: bool) -> None:
     shown = texts(class_map(rows(number, 0.895), CLASSES)["svg"])
     assert (shown.count("93") >= number) == numbers
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_a_class_that_is_absent_is_a_dash_and_low_scores_are_still_in_the_scale() -> None:
     one = rows(1, 0.0)[0]
     svg = class_map([one._replace(f1=(None, *one.f1[1:]))], CLASSES)["svg"]

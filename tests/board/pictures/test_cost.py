@@ -37,6 +37,7 @@ def test_the_axis_of_gains_holds_every_interval_but_the_ends_of_a_wild_one() -> 
     assert limits([spot("a", 1, -0.001, None)]) == pytest.approx((-0.56, 0.56))
 
 
+@pytest.mark.usefixtures("svg_alone")
 @pytest.mark.parametrize("times", [(300, 400), (5, 9), (20, 4000), (2, 3), (3600 * 50, 3600 * 900)])
 def test_the_axis_of_time_names_at_least_two_times(times: tuple[float, float]) -> None:
     svg = cost([spot(str(i), seconds, 0.01) for i, seconds in enumerate(times)], 40)["svg"].decode()
@@ -58,6 +59,7 @@ def test_one_point_of_any_time_can_be_drawn(seconds: float) -> None:
     assert b"Net A" in cost([spot("Net A", seconds, 0.0)], 40)["svg"]
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_of_many_the_front_is_named_and_all_are_shown() -> None:
     spots = [spot(f"Net {i:03d}", 10 + i, 0.0001 * (i % 7)) for i in range(100)]
     svg = cost(spots, 40)["svg"].decode()

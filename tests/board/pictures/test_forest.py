@@ -50,6 +50,7 @@ def test_a_gain_is_said_with_its_interval_where_there_is_one(change: dict[str, A
     assert said(line(**change)) == text
 
 
+@pytest.mark.usefixtures("svg_alone")
 def test_an_interval_far_longer_than_usual_does_not_make_the_others_unreadable() -> None:
     usual = [line(label=f"net {i}") for i in range(6)]
     ticks = re.compile(r">(\d+)</text>")
