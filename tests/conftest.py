@@ -22,7 +22,8 @@ from benchmark.data.store import Store
 from benchmark.engine.ray import CLOSED, QUIET
 from benchmark.job import Job
 from benchmark.ledger import Ledger
-from benchmark.sandbox import SANDBOXES, Limits, Outcome, Sandbox
+from benchmark.sandbox import SANDBOXES, Limits, Outcome, Sandbox, process
+from benchmark.sandbox.hosts import Host, Servers
 from benchmark.scoring import score
 from benchmark.submission import Spec, Submission
 from benchmark.track import Track
@@ -41,6 +42,26 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KARYOBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+class KeptHosts(Servers[Host]):
+    """Hosts that the process sandboxes of all tests of this process share: each takes seconds to import torch."""
+
+    def close(self) -> None:
+        """Nothing: see `end`."""
+
+    def end(self) -> None:
+        super().close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _kept_hosts() -> Iterator[None]:
+    """Sandboxes do not end their hosts; tests/sandbox has its own, and commands in processes of their own do."""
+    kept = KeptHosts(Host, "benchmark.start_worker")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(process, "Servers", lambda kind, module: kept if kind is Host else Servers(kind, module))
+        yield
+    kept.end()
 
 
 @pytest.fixture(scope="session")
