@@ -112,7 +112,8 @@ def workspace(_made_workspace: Path, tmp_path: Path) -> Path:
     return shutil.copytree(_made_workspace, tmp_path / "workspace")
 
 
-def _tiny_track() -> Track:
+def made_track() -> Track:
+    """See the fixture `tiny_track`."""
     smoke = tracks.load("smoke")
     recipe = smoke.recipe.model_copy(update={"epochs": 2, "batch_size": 16})
     preprocess = smoke.preprocess.model_copy(update={"size": 32})
@@ -122,16 +123,17 @@ def _tiny_track() -> Track:
 @pytest.fixture
 def tiny_track() -> Track:
     """The smoke track at 32 pixels and two epochs."""
-    return _tiny_track()
+    return made_track()
 
 
 @pytest.fixture
 def tiny_submission(tmp_path: Path) -> Submission:
     """A linear network of the submitter's own, without weights."""
-    return _tiny_submission(tmp_path)
+    return made_submission(tmp_path)
 
 
-def _tiny_submission(place: Path) -> Submission:
+def made_submission(place: Path) -> Submission:
+    """See the fixture `tiny_submission`."""
     folder = place / "tiny-net"
     folder.mkdir()
     code = folder / "model.py"
@@ -181,7 +183,7 @@ def _scored_workspace(_made_workspace: Path, tmp_path_factory: pytest.TempPathFa
     """The workspace after the run of `scored_ledger`, which every test gets a copy of."""
     place = tmp_path_factory.mktemp("scored")
     workspace = shutil.copytree(_made_workspace, place / "workspace")
-    campaign = Campaign(workspace, _tiny_track(), [_tiny_submission(place)])
+    campaign = Campaign(workspace, made_track(), [made_submission(place)])
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SANDBOXES, "nearest", NearestSandbox)
         campaign.run(campaign.todo(campaign.plan(["scratch"])), lambda unit, line: None, sandbox="nearest")

@@ -25,6 +25,7 @@ from benchmark.reproduce import Draw, Way, named, reproduce, sample, unfinished
 from benchmark.sandbox import SANDBOXES, Outcome, Sandbox
 from benchmark.submission import Submission, load
 from benchmark.track import Track
+from tests.conftest import made_submission, made_track
 
 
 def quiet(unit: Any, line: dict[str, Any]) -> None:
@@ -364,19 +365,26 @@ def test_flagged_records_are_drawn_first(maker: Any) -> None:
         assert (first["fold"], first["repeat"]) == (2, 1)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("noise", [0.0, 0.3])
-def test_with_real_workers_a_scratch_unit_and_a_chain_come_out_again(
-    workspace: Path, tiny_track: Track, tiny_submission: Submission, noise: float
-) -> None:
-    """Bitwise from the true record; never so from one whose predictions were altered by noise."""
-    lite = load("tf-efficientnet-lite0")
-    records = []
-    for submission, arm in ((tiny_submission, "scratch"), (lite, "two-step")):
-        campaign = Campaign(workspace, tiny_track, [submission], fetch=False)
+@pytest.fixture(scope="module")
+def trained(_made_workspace: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Record]]:
+    """A workspace after a scratch unit and a chain of real workers, and the last record of each."""
+    place = tmp_path_factory.mktemp("trained")
+    workspace, records = shutil.copytree(_made_workspace, place / "workspace"), []
+    for submission, arm in ((made_submission(place), "scratch"), (load("tf-efficientnet-lite0"), "two-step")):
+        campaign = Campaign(workspace, made_track(), [submission], fetch=False)
         plan = campaign.plan([arm], ["sim-q"])
         campaign.run(campaign.todo(plan), quiet)
         records.append(campaign.ledger.by_key()[plan.classifiers[submission.name, arm, "sim-q", 0, 0]])
+    return workspace, records
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_with_real_workers_a_scratch_unit_and_a_chain_come_out_again(
+    trained: tuple[Path, list[Record]], tmp_path: Path, tiny_submission: Submission, noise: float
+) -> None:
+    """Bitwise from the true record; never so from one whose predictions were altered by noise."""
+    workspace, records = shutil.copytree(trained[0], tmp_path / "workspace"), trained[1]
     ledger = Ledger(workspace / "ledger")
     if noise:
         alter(ledger, noise)
