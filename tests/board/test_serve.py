@@ -91,10 +91,13 @@ def test_the_command_prints_its_address_and_ends_at_ctrl_c(board: Path) -> None:
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background shell ignores it
     )  # fmt: skip
-    assert process.stdout is not None
-    address = process.stdout.readline().strip()
-    port = int(address.removeprefix("http://127.0.0.1:").rstrip("/"))
-    assert get(port, "/")[0] == 200
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().strip()
+        port = int(address.removeprefix("http://127.0.0.1:").rstrip("/"))
+        assert get(port, "/")[0] == 200
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 0 and "not" not in errors.split("\n")[-2] and "on this machine only" in errors
