@@ -65,12 +65,13 @@ class InfrastructureError(KaryoError):
     Args:
         message: for people.
         transient: whether trying again at once may help (a full disk does not empty itself).
+        beside: whether other units were in the process that went, so that nobody knows which of them it was.
     """
 
     exit_code = 4
 
-    def __init__(self, message: str, *, transient: bool = False) -> None:
-        self.transient = transient
+    def __init__(self, message: str, *, transient: bool = False, beside: bool = False) -> None:
+        self.transient, self.beside = transient, beside
         super().__init__(message)
 
 

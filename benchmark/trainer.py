@@ -193,8 +193,9 @@ class Trainer:
         outcome = self.sandbox.run(inputs, output, limits, lambda line: self.progress(unit, line))
         if outcome.status == "infrastructure":
             raise InfrastructureError(
-                f"{unit.submission} {' → '.join(unit.chain)}: {outcome.message}", transient=outcome.kind not in LASTING
-            )
+                f"{unit.submission} {' → '.join(unit.chain)}: {outcome.message}", transient=outcome.kind not in LASTING,
+                beside=outcome.details.get("beside", 1) > 1,
+            )  # fmt: skip
         if outcome.status == "model-failure":
             return outcome
         try:

@@ -24,13 +24,20 @@ class LocalEngine(Engine):
         """See `Engine.run`. A fault that lasts ends the run: on one machine the next unit would meet it too."""
         schedule = self.scheduled(units, Policy(tries=RETRIES + 1, pause=PAUSE))
         running: dict[Future[dict[str, Any]], Unit] = {}
+        waiting: list[Unit] = []
         failure: Exception | None = None
         with ThreadPoolExecutor(max_workers=self.jobs) as pool:
             try:
                 while running or (failure is None and not schedule.over):
-                    while failure is None and len(running) < self.jobs and (unit := schedule.take(time.monotonic())):
-                        running[pool.submit(execute, unit)] = unit
-                    idle = failure is None and len(running) < self.jobs
+                    while failure is None and self._room(running, waiting):
+                        unit = waiting.pop() if waiting else schedule.take(time.monotonic())
+                        if unit is None:
+                            break
+                        if running and unit.key in schedule.alone:
+                            waiting.append(unit)
+                        else:
+                            running[pool.submit(execute, unit)] = unit
+                    idle = failure is None and self._room(running, waiting)
                     for future in _ended(running, schedule.due() if idle else None):
                         unit = running.pop(future)
                         try:
@@ -48,6 +55,12 @@ class LocalEngine(Engine):
                 raise
         if failure is not None:
             raise failure
+
+    def _room(self, running: dict[Future[dict[str, Any]], Unit], waiting: list[Unit]) -> bool:
+        """Whether one more may start: none beside a unit that is to be alone, none before one that waits for that."""
+        assert self.schedule is not None
+        alone = any(unit.key in self.schedule.alone for unit in running.values())
+        return len(running) < self.jobs and not alone and not (running and waiting)
 
 
 def _ended(running: dict[Future[dict[str, Any]], Unit], due: float | None) -> list[Future[dict[str, Any]]]:

@@ -15,7 +15,7 @@ from typing import Literal
 from benchmark.errors import InfrastructureError, KaryoError, LostError, TakenError
 from benchmark.plan import Unit
 
-Kind = Literal["passing", "lost", "taken", "lasting"]
+Kind = Literal["passing", "lost", "beside", "taken", "lasting"]
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,9 @@ class Fault:
     """Why an attempt at a unit ended without a result. Never the submission's fault: that is a result.
 
     Args:
-        kind: `passing`: may be gone at the next attempt; `lost`: its worker or node went while it ran;
-            `taken`: another worker holds it, which costs no attempt; `lasting`: it would fail again.
+        kind: `passing`: may be gone at the next attempt; `lost`: its worker or node went while it ran; `beside`: likewise,
+            but other units ran in it too, so that this costs no attempt, and it is tried again alone; `taken`: another
+            worker holds it, which costs no attempt either; `lasting`: it would fail again.
         reason: for people.
     """
 
@@ -112,6 +113,8 @@ class Schedule:
         """Key → why."""
         self.retries = 0
         """Attempts that ended without a result, but for units that another worker held."""
+        self.alone: set[str] = set()
+        """Keys of units that are not to share a process with others: it went once while they did."""
         self._units = {unit.key: unit for unit in units}
         costs = path_costs(self._units.values(), cost)
         self._ranks = {key: (-costs[key], number) for number, key in enumerate(self._units)}
@@ -175,7 +178,9 @@ class Schedule:
         if fault.kind == "taken":
             heapq.heappush(self._later, (now + policy.taken, key))
             return True
-        most = {"passing": policy.tries, "lost": policy.losses}.get(fault.kind, 0)
+        if fault.kind == "beside":
+            self.alone.add(key)
+        most = {"passing": policy.tries, "lost": policy.losses, "beside": policy.tries}.get(fault.kind, 0)
         if count < most:
             pause = min(policy.longest, policy.pause * policy.growth ** (count - 1))
             heapq.heappush(self._later, (now + pause, key))
@@ -220,6 +225,8 @@ def fault_of(error: BaseException, everywhere: bool = False) -> Fault:
         return Fault("taken", str(error))
     if isinstance(error, LostError):
         return Fault("lasting", str(error))
+    if isinstance(error, InfrastructureError) and error.beside:
+        return Fault("beside", str(error))
     if isinstance(error, InfrastructureError) and (error.transient or not everywhere):
         return Fault("passing", str(error))
     if isinstance(error, OSError) and not everywhere:

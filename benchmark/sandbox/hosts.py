@@ -78,6 +78,8 @@ class Server(Process):
         self._lock = threading.Lock()
         self._answers: dict[int, queue.SimpleQueue[dict[str, Any] | None]] = {}
         self._dead = False
+        self.left = 0
+        """Units that it had when it ended."""
         self._said: deque[str] = deque(maxlen=SAID)
         begun: queue.SimpleQueue[HostDiedError | None] = queue.SimpleQueue()
         threading.Thread(target=self._live, args=(command, environment, begun), daemon=True).start()
@@ -157,7 +159,7 @@ class Server(Process):
             if waiting is not None:
                 waiting.put(answer)
         with self._lock:
-            self._dead = True
+            self._dead, self.left = True, len(self._answers)
             for left in self._answers.values():
                 left.put(None)
 

@@ -78,6 +78,7 @@ class ProcessSandbox(Sandbox):
 
     def _take_turns(self, inputs: Path, output: Path, limits: Limits, report: EpochReport) -> Outcome:
         """A unit among others; its time limit is for all that share the device."""
+        trainer: Trainer | None = None
         try:
             trainer, number = self._trainers.start(environment(limits), inputs, output)
             tail, deadline = Tail(output / "log.jsonl", report), time.monotonic() + limits.seconds * self.jobs
@@ -94,7 +95,8 @@ class ProcessSandbox(Sandbox):
         except HostDiedError as error:
             if self.stopping.is_set():
                 return STOPPED
-            return Outcome("infrastructure", "killed", f"the process that trains was ended: {error}".rstrip(": "))
+            message, beside = f"the process that trains was ended: {error}".rstrip(": "), trainer.left if trainer else 0
+            return Outcome("infrastructure", "killed", message, details={"beside": beside})
         return Outcome(
             *_judge(int(answer["status"]), False, output, limits),
             seconds=float(answer["seconds"]),

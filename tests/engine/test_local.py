@@ -89,3 +89,40 @@ def test_a_lasting_fault_stops_the_run_and_keeps_what_is_done(monkeypatch: pytes
     with pytest.raises(InfrastructureError, match="disk is full"):
         next(results)
     assert ran == ["a", "b"]
+
+
+def test_units_whose_process_went_with_them_run_alone_and_only_the_one_that_did_it_fails(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Three at once in one process; one ends it each time. What runs beside an attempt is written down."""
+    monkeypatch.setattr(module, "PAUSE", 0.0)
+    running, lock, attempts = set(), threading.Lock(), []
+    first = threading.Barrier(3, timeout=60)
+
+    def execute(one: Unit) -> dict[str, Any]:
+        with lock:
+            before = sum(key == one.key for key, _ in attempts)
+            running.add(one.key)
+            attempts.append((one.key, len(running)))
+        try:
+            if not before:
+                first.wait()
+                raise InfrastructureError("the process went", transient=True, beside=True)
+            time.sleep(0.02)
+            with lock:
+                assert running == {one.key}, running
+            if one.key == "killer":
+                raise InfrastructureError("the process went", transient=True)
+            return {"key": one.key}
+        finally:
+            with lock:
+                running.discard(one.key)
+
+    units = [unit("killer", images=1), unit("a", images=9), unit("b", images=8)]
+    results = LocalEngine(3).run(units, execute)
+    assert sorted(next(results)[0].key for _ in range(2)) == ["a", "b"]
+    with pytest.raises(InfrastructureError, match="the process went"):
+        next(results)
+    alone = [key for key, beside in attempts[3:] if beside == 1]
+    assert alone.count("a") == alone.count("b") == 1 and alone.count("killer") == module.RETRIES + 1
+    assert len(attempts) == 3 + len(alone)

@@ -125,11 +125,22 @@ def test_kinds_of_faults_are_counted_apart() -> None:
         assert schedule.fail("a", fault, 0.0) is again
 
 
+def test_a_process_that_went_with_several_units_costs_none_of_them_an_attempt_and_each_is_to_be_alone() -> None:
+    schedule = Schedule([unit("a"), unit("b")], Policy(tries=5, losses=2))
+    assert [schedule.take(), schedule.take()] and schedule.alone == set()
+    assert schedule.fail("a", Fault("beside", "its process went"), 0.0) and schedule.alone == {"a"}
+    for again in (True, False):
+        assert schedule.take()
+        assert schedule.fail("a", LOST, 0.0) is again
+    assert list(schedule.given_up) == ["a"] and schedule.retries == 3
+
+
 @pytest.mark.parametrize(
     ("error", "cluster", "machine"),
     [
         (InfrastructureError("lost", transient=True), "passing", "passing"),
         (InfrastructureError("the disk is full"), "passing", "lasting"),
+        (InfrastructureError("its process went", transient=True, beside=True), "beside", "beside"),
         (TakenError("held"), "taken", "taken"),
         (InputError("no such file"), "lasting", "lasting"),
         (IntegrityError("altered"), "lasting", "lasting"),

@@ -91,7 +91,9 @@ def test_the_end_of_the_process_is_the_machines_failure_of_all_and_the_next_unit
         ended = [first.result(timeout=30), second.result(timeout=30)]
     assert {(one.status, one.kind) for one in ended} == {("infrastructure", "killed")}
     assert all("a word before the end" in one.message for one in ended)
+    assert [one.details for one in ended] == [{"beside": 2}] * 2, "nobody knows which of them it was"
     assert run("other").status == "finished"
+    assert run("dies").details == {"beside": 1}, "one that was alone is to blame"
 
 
 def test_an_interrupted_run_ends_it(stand_in: None, run: Callable[..., Outcome], sandbox: ProcessSandbox) -> None:
