@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from benchmark import engine as engines
 from benchmark import protocol as protocols
+from benchmark import sharing
 from benchmark.crew import processors
 from benchmark.data.store import Store
 from benchmark.engine import Engine, Execute, Options
@@ -190,16 +191,15 @@ class Campaign:
         runner.sweep()
         for name in sorted({unit.dataset for unit in units}):
             runner.prepared(name)
+        given = sharing.settled(kind, options or Options(), units, self.submissions, backend, device)
         if kind.remote:
-            made = kind(jobs or 1, options=replace(options or Options(), threads=threads, seconds=self.track.timeout))
+            made = kind(jobs or 1, options=replace(given, threads=threads, seconds=self.track.timeout))
             return _told(tracker, made, self._head(made, runner, jobs).run(units))
-        codes = {submission.name: bool(submission.code) for submission in self.submissions}
-        shared = all(backend.shares(device, codes[unit.submission]) for unit in units)
-        backend.jobs = jobs = jobs or default_jobs(device, threads, shared)
+        backend.jobs = jobs = jobs or default_jobs(device, threads, shared=not given.apart)
         if units:
             backend.prepare()
         try:
-            local = kind(jobs, backend.stop, options)
+            local = kind(jobs, backend.stop, given)
             if tracker:
                 tracker.course.slots = jobs
             return _told(tracker, local, local.run(units, _announced(tracker, runner.execute)))
@@ -233,7 +233,7 @@ class Campaign:
             return pack(
                 self.artefacts, units, track=self.track, submissions=runner.submissions, weights=self.located,
                 store=self.store, sandbox=runner.sandbox.name, device=runner.device, threads=runner.threads,
-                share=engine.options.gpus or 1.0, jobs=jobs,
+                share=engine.options.gpus or 1.0, jobs=jobs, pack=engine.most,
             )  # fmt: skip
 
         return Head(engine, collector, runner.trainer, self.planned, kit, runner.progress)

@@ -33,7 +33,15 @@ Address = Annotated[
 ]
 GpusPerUnit = Annotated[
     float | None,
-    typer.Option(min=0.0, help="GPUs a unit on a cluster, also a part of one. Default: 1 on cuda, else 0."),
+    typer.Option(min=0.0, help="GPUs a unit or pack on a cluster, also a part of one. Default: 1 on cuda, else 0."),
+]
+Pack = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Units that take turns on a GPU in one process on a cluster: plain timm networks in the process sandbox, as many "
+        "as its memory holds. Default: 16 with ray, 4 with slurm.",
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -69,7 +77,12 @@ def device_of(engine: str, device: str, gpus: float | None) -> str:
 
 
 def options(
-    address: str | None, gpus: float | None, device: str, settings: Sequence[str] | None, folder: Path
+    address: str | None,
+    gpus: float | None,
+    device: str,
+    settings: Sequence[str] | None,
+    folder: Path,
+    pack: int | None = None,
 ) -> Options:
     """What an engine is told.
 
@@ -88,4 +101,4 @@ def options(
         gpus = 0.0 if device == "cpu" else 1.0
     if device != "cpu" and not gpus:
         raise InputError("units on cuda need a GPU or a part of one", field="--gpus-per-unit", found=gpus)
-    return Options(gpus=gpus, address=address, folder=folder, settings=given)
+    return Options(gpus=gpus, pack=pack, address=address, folder=folder, settings=given)

@@ -66,6 +66,7 @@ def run(
     store: cluster.StoreOption = None,
     address: cluster.Address = None,
     gpus_per_unit: cluster.GpusPerUnit = None,
+    pack: cluster.Pack = None,
     engine_setting: cluster.Settings = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Train units again whose model failed.")] = False,
     pinned: Pinned = False,
@@ -87,7 +88,7 @@ def run(
     )  # fmt: skip
     campaign.artefacts = cluster.artefacts(engine, store, workspace)
     chosen = cluster.device_of(engine, device, gpus_per_unit)
-    options = cluster.options(address, gpus_per_unit, chosen, engine_setting, workspace / "engine")
+    options = cluster.options(address, gpus_per_unit, chosen, engine_setting, workspace / "engine", pack)
     blocked = made.blocked()
     for reason, what in blocked.items():
         note(f"not run: {', '.join(what)}: {reason}")

@@ -25,7 +25,9 @@ class Options:
 
     Args:
         threads: processor threads a unit.
-        gpus: GPUs a unit, also a part of one; 0 on processors.
+        gpus: GPUs a pack, also a part of one; 0 on processors.
+        pack: units that may share one process, and with it a GPU, at once; None: what `Engine.pack` says, where units can.
+        apart: submissions whose units share no process with any other.
         memory: bytes a unit; None where nothing is asked.
         seconds: that no unit may take, its start included; None: no limit.
         address: of a cluster; None: the engine's own choice.
@@ -35,6 +37,8 @@ class Options:
 
     threads: int = 1
     gpus: float = 0.0
+    pack: int | None = None
+    apart: frozenset[str] = frozenset()
     memory: int | None = None
     seconds: float | None = None
     address: str | None = None
@@ -58,6 +62,9 @@ class Engine(ABC):
     remote: ClassVar[bool] = False
     """Whether units run in other processes or machines: then `execute` can be pickled and needs the store only."""
 
+    pack: ClassVar[int] = 1
+    """Units of one process, where they can share one and nobody said how many."""
+
     known: ClassVar[Mapping[str, str]] = {}
     """Settings that only this engine knows: name → what it is."""
 
@@ -75,6 +82,16 @@ class Engine(ABC):
         """The schedule of a run, where others can see it."""
         self.schedule = Schedule(units, policy)
         return self.schedule
+
+    @property
+    def most(self) -> int:
+        """Units of a pack at most."""
+        return self.options.pack or 1
+
+    def alone(self, unit: Unit) -> bool:
+        """Whether a unit shares no process: its submission may not, or a process went with it and others in it."""
+        suspected = self.schedule is not None and unit.key in self.schedule.alone
+        return self.most == 1 or suspected or unit.submission in self.options.apart
 
     def under_way(self) -> Mapping[str, str]:
         """Keys of the units that run now → the node, or an empty text; for any thread."""

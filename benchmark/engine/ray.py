@@ -1,7 +1,7 @@
 """The `ray` engine: units as tasks of a Ray cluster; without an address, of one that is started on this machine's loopback.
 
 Ray decides on which node a unit runs and leases its GPU; everything else is the artefact store's and the
-schedule's. No result goes through Ray, so that it may lose anything at any time. Its own retries are off: it cannot
+schedule's. Units that can share a process run several at once in an actor (`ray_packs`). No result goes through Ray, so that it may lose anything at any time. Its own retries are off: it cannot
 tell a submission's failure from a machine's.
 """
 
@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 from benchmark.engine.base import Engine, Execute, Options
+from benchmark.engine.ray_packs import Packs, Worker
 from benchmark.engine.schedule import Fault, Policy, Schedule, fault_of, losses_for
 from benchmark.errors import InfrastructureError, InputError
 from benchmark.plan import Unit
@@ -47,14 +49,47 @@ class RayEngine(Engine):
 
     name: ClassVar[str] = "ray"
     remote: ClassVar[bool] = True
+    pack: ClassVar[int] = 16
+    """Offered to a GPU at once; it takes as many as its memory holds."""
+
+    packs: Packs | None = None
+
+    def under_way(self) -> Mapping[str, str]:
+        """See `Engine.under_way`."""
+        return self.packs.under_way() if self.packs else super().under_way()
 
     def run(self, units: Sequence[Unit], execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
         """See `Engine.run`."""
         policy = replace(POLICY, losses=losses_for(len(units)))
         with connected(self.options, self.jobs) as ray:
-            yield from self._run(ray, self.scheduled(units, policy), execute)
+            schedule = self.scheduled(units, policy)
+            hand_out = self._packed if self.most > 1 else self._single
+            yield from hand_out(ray, schedule, execute)
+        given_up = schedule.error()
+        if given_up is not None:
+            raise given_up
 
-    def _run(self, ray: Any, schedule: Schedule, execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
+    def _packed(self, ray: Any, schedule: Schedule, execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
+        """Several units a process, each process an actor that holds a GPU."""
+        wanted = self._wanted()
+        actor = ray.remote(max_restarts=0, max_task_retries=0, max_concurrency=self.most, **wanted)(Worker)
+        room = _Room(ray, wanted)
+        self.packs = packs = Packs(ray, lambda: actor.remote(execute), self.most, self.alone, room.fit, fault)
+        try:
+            while not schedule.over:
+                packs.fill(schedule)
+                room.ask(packs.asked(schedule))
+                for unit, found in packs.ended(_patience(schedule.due())):
+                    if isinstance(found, Fault):
+                        schedule.fail(unit.key, found, time.monotonic())
+                        continue
+                    schedule.end(unit.key)
+                    yield unit, found
+        finally:
+            packs.end()
+            room.ask(0)
+
+    def _single(self, ray: Any, schedule: Schedule, execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
         wanted = self._wanted()
         task = ray.remote(max_calls=0, max_retries=0, retry_exceptions=False, **wanted)(execute_unit)
         room = _Room(ray, wanted)
@@ -80,16 +115,13 @@ class RayEngine(Engine):
             raise
         finally:
             room.ask(0)
-        given_up = schedule.error()
-        if given_up is not None:
-            raise given_up
 
     def _wanted(self) -> dict[str, Any]:
-        """What Ray reserves for a unit."""
+        """What Ray reserves for a unit, or for a pack of them, which takes turns on its processors."""
         wanted: dict[str, Any] = {"num_cpus": self.options.threads, "num_gpus": self.options.gpus}
         if self.options.gpus > 1 and self.options.gpus != int(self.options.gpus):
             raise InputError("more than one GPU must be whole ones", field="gpus", found=self.options.gpus)
-        return wanted | ({"memory": self.options.memory} if self.options.memory else {})
+        return wanted | ({"memory": self.options.memory * self.most} if self.options.memory else {})
 
 
 def execute_unit(execute: Execute, unit: Unit) -> dict[str, Any]:
@@ -101,20 +133,23 @@ class _Room:
     """How many units a cluster can hold, and how many it is asked to make room for."""
 
     def __init__(self, ray: Any, wanted: dict[str, Any]) -> None:
-        self._ray, self._asked, self._looked, self._window = ray, 0, -LOOK, 1
+        self._ray, self._asked, self._looked, self._fit = ray, 0, -math.inf, 0
         self._bundle = {"CPU": wanted["num_cpus"], "GPU": wanted["num_gpus"]}
         if "memory" in wanted:
             self._bundle["memory"] = wanted["memory"]
         self._bundle = {name: amount for name, amount in self._bundle.items() if amount}
 
-    def window(self) -> int:
-        """Units to hand to Ray: those that fit, and some that wait there so that no node waits for this process."""
+    def fit(self) -> int:
+        """What the whole cluster can hold at once."""
         if time.monotonic() - self._looked >= LOOK:
             self._looked = time.monotonic()
             there = self._ray.cluster_resources()
-            fit = min(int(there.get(name, 0) / amount) for name, amount in self._bundle.items())
-            self._window = fit + max(2, fit // 4)
-        return self._window
+            self._fit = min(int(there.get(name, 0) / amount) for name, amount in self._bundle.items())
+        return self._fit
+
+    def window(self) -> int:
+        """Units to hand to Ray: those that fit, and some that wait there so that no node waits for this process."""
+        return self.fit() + max(2, self.fit() // 4)
 
     def ask(self, units: int) -> None:
         """Tell the autoscaler, where there is one, what is to come."""
@@ -128,9 +163,14 @@ class _Room:
         self._asked = units
 
 
+def _patience(due: float | None) -> float:
+    """Seconds until a pause is over, or it is time to look at the cluster again."""
+    return LOOK if due is None else min(LOOK, max(0.05, due - time.monotonic()))
+
+
 def _ended(ray: Any, running: dict[Any, Unit], due: float | None) -> list[Any]:
-    """Units that have ended, once one has, or a pause is over, or it is time to look at the cluster again."""
-    left = LOOK if due is None else min(LOOK, max(0.05, due - time.monotonic()))
+    """Units that have ended, once one has, or there is something else to do."""
+    left = _patience(due)
     if not running:
         time.sleep(left if due is not None else 0.05)
         return []
@@ -148,7 +188,7 @@ def fault(ray: Any, error: Exception) -> Fault:
         cause = error.cause
         return fault_of(cause if isinstance(cause, Exception) else error)
     text = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-    if isinstance(error, errors.RuntimeEnvSetupError | errors.TaskUnschedulableError):
+    if isinstance(error, errors.RuntimeEnvSetupError | errors.TaskUnschedulableError | errors.ActorUnschedulableError):
         return Fault("lasting", text)
     return Fault("lost" if isinstance(error, errors.RayError) else "passing", text)
 

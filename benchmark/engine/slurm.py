@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from benchmark.engine.base import Engine, Execute
+from benchmark.engine.packs import room
 from benchmark.engine.schedule import Fault, Policy, Schedule, losses_for
 from benchmark.engine.slurm_batch import BATCH, Batch, Call, batch_of
 from benchmark.engine.slurm_options import KNOWN, Asked, asked
@@ -45,13 +46,15 @@ TEMPORARY = re.compile("timed out|temporar|contact|limit|again|busy|socket", re.
 
 @dataclass
 class _Place:
-    """Where a unit that is under way is to answer, and what the queue last said of it."""
+    """Where a unit that is under way is to answer, and what the queue last said of its task."""
 
     batch: Batch
     index: int
     job: str
     task: Task | None = None
     gone: float | None = None
+    company: int | None = None
+    """Units that the task had when it was found to have gone."""
 
 
 class SlurmEngine(Engine):
@@ -60,6 +63,8 @@ class SlurmEngine(Engine):
     name: ClassVar[str] = "slurm"
     remote: ClassVar[bool] = True
     known: ClassVar[Mapping[str, str]] = KNOWN
+    pack: ClassVar[int] = 4
+    """Fewer than a GPU may hold: nobody joins a task later, and how many GPUs are free is not known."""
 
     nodes: Mapping[str, str] = {}
     """Keys of the units that run now → the node; made anew at every look."""
@@ -72,6 +77,7 @@ class SlurmEngine(Engine):
         """See `Engine.run`."""
         check()
         wanted = asked(self.options)
+        asked(self.options, self.most)
         with _folder(self.options.folder) as (folder, alone):
             work = _Work(self, units, execute, folder, wanted)
             if alone:
@@ -92,6 +98,7 @@ class _Work:
         self.places: dict[str, _Place] = {}
         self.adopted: dict[str, _Place] = {}
         self.submitted = False
+        self.next: Unit | None = None
 
     def run(self) -> Iterator[tuple[Unit, dict[str, Any]]]:
         try:
@@ -123,43 +130,54 @@ class _Work:
                 shutil.rmtree(folder, ignore_errors=True)
                 continue
             for index, task in living.items():
-                if index < len(batch.keys) and batch.keys[index] in self.units:
-                    self.adopted[batch.keys[index]] = _Place(batch, index, task.job, task)
+                for key in batch.packs[index] if index < len(batch.packs) else ():
+                    if key in self.units:
+                        self.adopted[key] = _Place(batch, index, task.job, task)
 
     def _submit(self) -> None:
-        """Hand over what can start, in arrays, as long as the queue is not to hold more."""
-        taken: list[Unit] = []
-        while len(self.places) + len(taken) < self.asked.pending:
-            unit = self.schedule.take(time.monotonic())
-            if unit is None:
-                break
+        """Hand over what can start, in packs and these in arrays, as long as the queue is not to hold more."""
+        packs: list[list[Unit]] = []
+        tasks = len({place.job for place in self.places.values()})
+        while (unit := self.next or self.schedule.take(time.monotonic())) is not None:
+            self.next = None
             place = self.adopted.pop(unit.key, None)
+            pack = room(packs, unit, self.engine.most, self.engine.alone)
             if place is not None:
                 self.places[unit.key] = place
+            elif pack is not None:
+                pack.append(unit)
+            elif tasks + len(packs) < self.asked.pending:
+                packs.append([unit])
             else:
-                taken.append(unit)
-        for start in range(0, len(taken), self.asked.array):
-            self._array(taken[start : start + self.asked.array])
+                self.next = unit
+                break
+        for several in (False, True):
+            chosen = [pack for pack in packs if (len(pack) > 1) == several]
+            for start in range(0, len(chosen), self.asked.array):
+                self._array(chosen[start : start + self.asked.array])
 
-    def _array(self, units: Sequence[Unit]) -> None:
+    def _array(self, packs: Sequence[Sequence[Unit]]) -> None:
         import submitit
 
-        batch = Batch(self.folder / f"{PREFIX}{uuid.uuid4().hex[:10]}", tuple(unit.key for unit in units))
-        write_json(batch.folder / BATCH, list(batch.keys))
+        keys = tuple(tuple(unit.key for unit in pack) for pack in packs)
+        batch = Batch(self.folder / f"{PREFIX}{uuid.uuid4().hex[:10]}", keys)
+        write_json(batch.folder / BATCH, list(batch.packs))
+        wanted = asked(self.engine.options, max(map(len, packs)))
         executor = submitit.SlurmExecutor(batch.folder, max_num_timeout=0, python=self.asked.python)
-        executor.update_parameters(job_name=batch.name, **self.asked.parameters(len(units)))
+        executor.update_parameters(job_name=batch.name, **wanted.parameters(len(packs)))
         try:
             with executor.batch():
-                jobs = [
-                    executor.submit(Call(self.execute, batch.answer(index)), unit) for index, unit in enumerate(units)
-                ]
+                jobs = [executor.submit(Call(self.execute, batch.folder), list(pack)) for pack in packs]
         except Exception as error:  # submitit raises what sbatch said as errors of several kinds
             shutil.rmtree(batch.folder, ignore_errors=True)
-            self._refused(units, (str(error).strip().splitlines() or [type(error).__name__])[-1])
+            self._refused(
+                [unit for pack in packs for unit in pack],
+                (str(error).strip().splitlines() or [type(error).__name__])[-1],
+            )
             return
         self.submitted = True
-        for index, (unit, job) in enumerate(zip(units, jobs, strict=True)):
-            self.places[unit.key] = _Place(batch, index, job.job_id)
+        for index, (pack, job) in enumerate(zip(packs, jobs, strict=True)):
+            self.places |= {unit.key: _Place(batch, index, job.job_id) for unit in pack}
 
     def _refused(self, units: Sequence[Unit], said: str) -> None:
         passing = TEMPORARY.search(said) is not None
@@ -194,9 +212,11 @@ class _Work:
     def _settle(self, key: str) -> dict[str, Any] | None:
         """The document of a unit that has ended well; a fault goes to the schedule."""
         place, now = self.places[key], time.monotonic()
-        answer = place.batch.read(place.index)
+        answer = place.batch.read(key)
         if answer is None and (place.gone is None or now - place.gone < self.asked.settles):
             return None
+        if answer is None and place.company is None:
+            self._count(place)
         del self.places[key]
         if not any(other.batch is place.batch for other in self.places.values()) and answer and "document" in answer:
             shutil.rmtree(place.batch.folder, ignore_errors=True)
@@ -207,6 +227,15 @@ class _Work:
         self.schedule.fail(key, fault, now)
         return None
 
+    def _count(self, gone: _Place) -> None:
+        """Note of a task that has gone how many units it had, before the first of them is tried again."""
+        same = {
+            key: place for key, place in self.places.items() if (place.batch, place.index) == (gone.batch, gone.index)
+        }
+        left = [place for key, place in same.items() if place.batch.read(key) is None]
+        for place in left:
+            place.company = len(left)
+
     @staticmethod
     def _lost(place: _Place) -> Fault:
         task = place.task
@@ -216,7 +245,10 @@ class _Work:
             f" on {task.node}" if task and task.node else ""
         )
         reason += f" ({task.reason})" if task and task.reason not in ("", "None") else ""
-        return Fault("lost" if state in LOST else "passing", reason + (f"; its last line: {said}" if said else ""))
+        reason += f"; its last line: {said}" if said else ""
+        if (place.company or 1) > 1:
+            return Fault("beside", reason)
+        return Fault("lost" if state in LOST else "passing", reason)
 
 
 @contextmanager

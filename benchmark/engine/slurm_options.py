@@ -20,7 +20,7 @@ KNOWN: dict[str, str] = {
     "nodelist": "nodes to use",
     "exclude": "nodes not to use",
     "gres": "generic resources of a task; default: gpu:N by the GPUs of a unit",
-    "time": "minutes that a task may take; default: what the track allows a unit, and 10 for what is around it",
+    "time": "minutes that a task may take; default: what the track allows its units, and 10 for what is around them",
     "memory": "of a task, as sbatch takes it: 4G",
     "array": "tasks of one array at most (default 500; no more than the cluster's MaxArraySize)",
     "pending": "tasks in the queue at most (default 2000)",
@@ -83,8 +83,12 @@ class Asked:
         return found | {name: value for name, value in optional.items() if value is not None}
 
 
-def asked(options: Options) -> Asked:
+def asked(options: Options, pack: int = 1) -> Asked:
     """Check what a run asks for.
+
+    Args:
+        options: of the run.
+        pack: units of a task, which take turns and so take as many times as long.
 
     Raises:
         InputError: for a value that cannot be, GPUs that Slurm cannot share, or no time limit.
@@ -99,8 +103,8 @@ def asked(options: Options) -> Asked:
     if not minutes:
         if options.seconds is None:
             raise InputError("how long may a task take?", field="--engine-setting", allowed="time=MINUTES")
-        minutes = math.ceil((options.seconds + AROUND) / 60)
-    memory = given.get("memory") or (f"{math.ceil(options.memory / 2**20)}M" if options.memory else None)
+        minutes = math.ceil((options.seconds * pack + AROUND) / 60)
+    memory = given.get("memory") or (f"{math.ceil(options.memory * pack / 2**20)}M" if options.memory else None)
     gres = given.get("gres") or (f"gpu:{int(options.gpus)}" if options.gpus else None)
     return Asked(
         minutes=minutes, threads=options.threads, gres=gres, memory=memory,

@@ -59,8 +59,9 @@ class Kit(Strict):
     sandbox: str
     device: str
     threads: int = Field(ge=1)
-    share: float = Field(1.0, gt=0, description="GPUs a unit, also a part of one; of no use on processors")
+    share: float = Field(1.0, gt=0, description="GPUs a unit or pack, also a part of one; of no use on processors")
     jobs: int | None = Field(None, ge=1, description="units at once on one node; default: as many as fit")
+    pack: int = Field(1, ge=1, description="units that take turns in one process, if they can")
     beat: float = Field(10.0, gt=0, description="seconds between two signs of life of a unit")
 
 
@@ -77,6 +78,7 @@ def pack(
     threads: int,
     share: float = 1.0,
     jobs: int | None = None,
+    pack: int = 1,
     beat: float = 10.0,
 ) -> str:
     """Store all that some units need, and the kit that names it.
@@ -91,8 +93,9 @@ def pack(
         sandbox: name of the backend.
         device: `cpu` or `cuda`; which GPU is for the node to say.
         threads: processor threads a unit.
-        share: GPUs a unit.
+        share: GPUs a unit, or a pack of them.
         jobs: units at once on one node.
+        pack: units that take turns in one process.
         beat: seconds between two signs of life.
 
     Returns:
@@ -112,6 +115,7 @@ def pack(
         threads=threads,
         share=share,
         jobs=jobs,
+        pack=pack,
         beat=beat,
     )
     return artefacts.put(canonical(kit.model_dump(mode="json")).encode())

@@ -12,6 +12,7 @@ import json
 import math
 import os
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,19 @@ def execute(address: str, kit: str, unit: Unit) -> dict[str, Any]:
         InfrastructureError: when this machine or the store failed; nothing is published.
         InputError: when this machine does not fit the kit.
     """
-    return node(address, kit).run(unit).model_dump(mode="json")
+    with _making:
+        found = node(address, kit)
+    return found.run(unit).model_dump(mode="json")
 
 
 @functools.lru_cache(maxsize=4)
 def node(address: str, kit: str) -> Node:
     """This process as a node for one kit, made once: its sandbox keeps what units share."""
     return Node(Artefacts(address), kit, caches.folder())
+
+
+_making = threading.Lock()
+"""Held while a node is looked up: of several units that come at once, one makes it."""
 
 
 def device_of(device: str, sandbox: Sandbox) -> str:
@@ -68,7 +75,9 @@ def device_of(device: str, sandbox: Sandbox) -> str:
 
 
 def jobs(kit: kits.Kit) -> int:
-    """How many units of a kit this machine can run at once, by its processors or its GPUs."""
+    """How many units of a kit this machine can run at once, by its processors or its GPUs; of packs, one device."""
+    if kit.pack > 1:
+        return kit.pack * max(1, math.floor(1 / kit.share))
     if kit.device == "cpu":
         return max(1, len(os.sched_getaffinity(0)) // kit.threads)
     gpus = sum(path.name.removeprefix("nvidia").isdigit() for path in Path("/dev").glob("nvidia*"))
@@ -76,7 +85,7 @@ def jobs(kit: kits.Kit) -> int:
 
 
 class Node:
-    """One process that runs units of one kit.
+    """One process that runs units of one kit; several at once, where threads ask it to.
 
     Args:
         artefacts: the store.
@@ -94,6 +103,7 @@ class Node:
         self._prepared: dict[str, Prepared] = {}
         self._submissions: dict[str, Submission] = {}
         self._weights: dict[str, Located] = {}
+        self._fetching = threading.RLock()
 
     def run(self, unit: Unit) -> Document:
         """See `execute`."""
@@ -132,7 +142,8 @@ class Node:
             return publish(self.artefacts, trainer, unit, self.cache)
 
     def _trainer(self, unit: Unit, report: Any) -> Trainer:
-        self._submission(unit.submission)
+        with self._fetching:
+            self._submission(unit.submission)
         return Trainer(
             self.folder, self.kit.track, self._submissions, self._weights, self.sandbox,
             device_of(self.kit.device, self.sandbox), self.kit.threads, lambda _, line: report(line), self.prepared,
@@ -162,12 +173,14 @@ class Node:
 
     def prepared(self, name: str) -> Prepared:
         """A dataset of the kit, fetched once."""
-        if name not in self._prepared:
-            given = self.kit.datasets[name]
-            listed = manifests.read(self.cache.blob(self.artefacts, given.manifest, ".csv"), given.group)
-            images = np.load(self.cache.blob(self.artefacts, given.images, ".npy"), mmap_mode="r", allow_pickle=False)
-            self._prepared[name] = Prepared(images, listed, given.card)
-        return self._prepared[name]
+        with self._fetching:
+            if name not in self._prepared:
+                given = self.kit.datasets[name]
+                listed = manifests.read(self.cache.blob(self.artefacts, given.manifest, ".csv"), given.group)
+                file = self.cache.blob(self.artefacts, given.images, ".npy")
+                images = np.load(file, mmap_mode="r", allow_pickle=False)
+                self._prepared[name] = Prepared(images, listed, given.card)
+            return self._prepared[name]
 
     def _submission(self, name: str) -> None:
         """Have a submission's code and weights on this machine; something may have cleaned up since the last unit."""

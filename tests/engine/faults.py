@@ -1,8 +1,8 @@
 """Faults on real nodes: what the workers of a Ray cluster run in these tests, and a head as a program of its own.
 
 Everything is the product's but the training, which is a few lines of numpy that write down when they start and
-end, and do what a file named after the unit tells them: `kill` their process, be `skewed` by an hour, or wait
-while there is a file `hold`.
+end, and do what a file named after the unit tells them: `kill` their process, be `skewed` by an hour, `fail` as a model
+does, `break` as a machine does, or wait while there is a file `hold`.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ from benchmark.job import Job
 from benchmark.plan import Unit
 from benchmark.protocol import SOURCE, TARGET, Protocol
 from benchmark.remote import cache
-from benchmark.sandbox import SANDBOXES, Limits, Outcome, Sandbox
-from benchmark.submission import Submission, load
+from benchmark.sandbox import SANDBOXES, Limits, Outcome, ProcessSandbox, Sandbox
+from benchmark.submission import Spec, Submission, load
 from benchmark.track import Track
 
 BOOK = "KARYOBENCH_TEST_BOOK"
@@ -101,8 +101,16 @@ class Simulated(Sandbox):
         if path := self.book.told("kill", job.key):
             path.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+        until = time.monotonic() + DEADLINE
+        while self.book.told("hold-then-kill", job.key) and time.monotonic() < until:
+            time.sleep(0.02)
         if self.book.told("killer", job.key):
             os.kill(os.getpid(), signal.SIGKILL)
+        if self.book.told("fail", job.key):
+            return Outcome("model-failure", "nan", "the loss is not a finite number")
+        if path := self.book.told("break", job.key):
+            path.unlink()
+            return Outcome("infrastructure", "disk", "no space left")
         report({"epoch": 1, "epochs": job.epochs})
         until = time.monotonic() + DEADLINE
         while self.book.told("hold", job.key) and time.monotonic() < until:
@@ -118,6 +126,52 @@ class Simulated(Sandbox):
         (output / "environment.json").write_text(json.dumps({"gpu": os.environ.get("CUDA_VISIBLE_DEVICES")}))
         self.book.write("end", job.key)
         return Outcome("finished", seconds=1.5, peak_bytes=10)
+
+
+class Sharing(Simulated):
+    """The same, where units share a process."""
+
+    name: ClassVar[str] = "sharing"
+
+    def shares(self, device: str, code: bool) -> bool:
+        return True
+
+
+class Turns(ProcessSandbox):
+    """The product's own, with units that take turns on a processor; `kill` ends the process in which they do so, once it
+    has as many as the file says."""
+
+    book: ClassVar[Book]
+
+    def __init__(self) -> None:
+        super().__init__(share=True)
+
+    def run(self, inputs: Path, output: Path, limits: Limits, report: Any) -> Outcome:
+        key = Job.model_validate_json((inputs / "job.json").read_text()).key
+        self.book.write("start", key)
+
+        def told(line: dict[str, Any]) -> None:
+            if path := self.book.told("kill", key):
+                [trainer] = self._trainers.running.values()
+                until = time.monotonic() + DEADLINE
+                while len(trainer._answers) < int(path.read_text() or 1) and time.monotonic() < until:
+                    time.sleep(0.02)
+                path.unlink()
+                os.kill(trainer.process.pid, signal.SIGKILL)
+            report(line)
+
+        outcome = super().run(inputs, output, limits, told)
+        self.book.write(f"beside-{outcome.details.get('beside')}", key)
+        return outcome
+
+
+def plain_submission() -> Submission:
+    """A small network of timm's, without code."""
+    spec = {
+        "name": "small-net", "title": "Small", "paper": "https://example.org", "license": "MIT",
+        "model": {"timm": "test_efficientnet", "image_size": {"min": 16}, "mean": [0.5] * 3, "std": [0.5] * 3},
+    }  # fmt: skip
+    return Submission(Spec.model_validate(spec), Path("small-net"), ())
 
 
 @contextlib.contextmanager
@@ -141,13 +195,19 @@ def execute(address: str, kit: str, unit: Unit) -> dict[str, Any]:
     """`remote.execute` on a node with a disk of its own."""
     import ray
 
-    SANDBOXES["simulated"] = Simulated
-    Simulated.book = book = Book.of(address)
+    SANDBOXES.update(simulated=Simulated, sharing=Sharing)
+    Simulated.book = Turns.book = book = Book.of(address)
     identity = ray.get_runtime_context().get_node_id()
     os.environ["TEST_NODE"] = identity
     os.environ[cache.FOLDER] = str(book.folder / "nodes" / identity)
     with skewed(SKEW) if book.told("skew", unit.key) else contextlib.nullcontext():
         return benchmark.remote.execute(address, kit, unit)
+
+
+def execute_in_turns(address: str, kit: str, unit: Unit) -> dict[str, Any]:
+    """The same with real trainings, on a processor."""
+    SANDBOXES["process"] = Turns
+    return execute(address, kit, unit)
 
 
 def quick() -> Any:
@@ -157,7 +217,7 @@ def quick() -> Any:
         mock.patch.object(benchmark.engine.ray, "POLICY", Policy(pause=0.1, taken=0.5)),
         mock.patch.object(benchmark.remote.head, "execute", execute),
         mock.patch.object(benchmark.remote, "pack", functools.partial(benchmark.remote.pack, beat=BEAT)),
-        mock.patch.dict(SANDBOXES, {"simulated": Simulated}),
+        mock.patch.dict(SANDBOXES, {"simulated": Simulated, "sharing": Sharing}),
         mock.patch.dict(protocols.PROTOCOLS, {TWO_STAGES.name: TWO_STAGES}),
     ):
         stack.enter_context(patch)
@@ -168,16 +228,17 @@ def campaign_of(workspace: Path, track: Track, submission: Submission, store: st
     return Campaign(workspace, track, [submission], artefacts=Artefacts(store) if store else None)
 
 
-def run(campaign: Campaign, address: str | None, engine: str = "ray", **options: Any) -> Any:
-    """Both stains in a row towards each, and each alone, in two folds: eight units."""
+def run(campaign: Campaign, address: str | None, engine: str = "ray", pack: int | None = None, **options: Any) -> Any:
+    """Both stains in a row towards each, and each alone, in two folds: eight units; in packs, one of them a node."""
     with quick():
         plan = campaign.plan(["scratch", "two-stages"], None, [0, 1])
         units = campaign.todo(plan, **options)
-        return campaign.run(
-            units, lambda unit, line: None, sandbox="simulated", engine=engine, options=Options(address=address)
-        )
+        how = Options(address=address, pack=pack, gpus=2.0) if pack else Options(address=address)
+        sandbox = "sharing" if pack else "simulated"
+        return campaign.run(units, lambda unit, line: None, sandbox=sandbox, engine=engine, options=how)
 
 
-def main(workspace: str, track: str, submission: str, store: str, address: str) -> None:
+def main(workspace: str, track: str, submission: str, store: str, address: str, pack: str = "") -> None:
     """A head as a program."""
-    run(campaign_of(Path(workspace), tracks.load(track), load(submission), store), address)
+    campaign = campaign_of(Path(workspace), tracks.load(track), load(submission), store)
+    run(campaign, address, pack=int(pack) if pack else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ class Work:
     """Notes each start in a line of `<key>.starts`, then does what the unit's key says.
 
     `bad…` cannot be run by anybody. `wait…` waits for the file `go`. `once…` waits only at its first start: until it is
-    killed, preempted or put back into the queue.
+    killed, preempted or put back into the queue. `kills` waits at its first start for `once-held`, and kills its process.
     """
 
     folder: Path
@@ -47,6 +48,10 @@ class Work:
             self._wait(self.folder / "go")
         if one.key.startswith("once") and not before:
             self._wait(self.folder / "never")
+        if one.key == "kills":
+            if not before:
+                self._wait(self.folder / "once-held.starts")
+            os.kill(os.getpid(), signal.SIGKILL)
         (self.folder / f"{one.key}.done").touch()
         return {"key": one.key}
 
@@ -62,6 +67,17 @@ class Work:
             if time.monotonic() > deadline:
                 raise AssertionError(f"nobody made {path}")
             time.sleep(0.05)
+
+
+def in_turns(address: str, kit: str, one: Unit) -> dict[str, Any]:
+    """What a node does, with real trainings that take turns on a processor."""
+    import benchmark.remote
+    from benchmark.sandbox import SANDBOXES
+    from tests.engine.faults import Book, Turns
+
+    SANDBOXES["process"] = Turns
+    Turns.book = Book.of(address)
+    return benchmark.remote.execute(address, kit, one)
 
 
 def head(workspace: Path, folder: Path, keys: list[str]) -> dict[str, Any]:

@@ -118,14 +118,14 @@ class Case:
         self.store, self.book = store, Book.of(store)
         self.campaign = campaign_of(self.workspace, self.track, self.submission, store)
 
-    def run(self, campaign: Campaign | None = None) -> Any:
-        return run(campaign or self.campaign, self.ray.address)
+    def run(self, campaign: Campaign | None = None, **options: Any) -> Any:
+        return run(campaign or self.campaign, self.ray.address, **options)
 
-    def head(self, workspace: Path | None = None) -> subprocess.Popen[bytes]:
+    def head(self, workspace: Path | None = None, pack: str = "") -> subprocess.Popen[bytes]:
         """Another head, as a program."""
         command = [
             sys.executable, "-c", HEAD, str(workspace or self.workspace), str(self.root / "tiny.yaml"),
-            str(self.submission.folder), self.store, self.ray.address,
+            str(self.submission.folder), self.store, self.ray.address, pack,
         ]  # fmt: skip
         return subprocess.Popen(
             command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True

@@ -15,22 +15,26 @@ from typing import Any
 
 import pytest
 
+import benchmark.remote.head
 from benchmark.artefacts import Artefacts
 from benchmark.campaign import Campaign
 from benchmark.engine.base import Options
 from benchmark.engine.slurm import PREFIX, SlurmEngine
 from benchmark.errors import InfrastructureError, InputError
 from benchmark.plan import Unit
+from benchmark.sandbox import SANDBOXES
 from benchmark.submission import Submission
 from benchmark.track import Track
 from tests.engine import slurm_cluster
-from tests.engine.slurm_calls import Work, unit
+from tests.engine.faults import BOOK, Book, Turns, plain_submission
+from tests.engine.slurm_calls import Work, in_turns, unit
 from tests.engine.slurm_cluster import SlurmCluster, wait_for
 from tests.remote.inline import facts
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 ROOT = Path(__file__).parents[2]
+PLAIN = plain_submission()
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +52,9 @@ def work(cluster: SlurmCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return Work(tmp_path / "work")
 
 
-def engine(workspace: Path, gpus: float = 0.0, **settings: str) -> SlurmEngine:
+def engine(workspace: Path, gpus: float = 0.0, pack: int | None = None, **settings: str) -> SlurmEngine:
     whole = {"poll": "0.2", "settles": "1", "time": "60", **settings}
-    return SlurmEngine(1, options=Options(gpus=gpus, folder=workspace, settings=whole))
+    return SlurmEngine(1, options=Options(gpus=gpus, pack=pack, folder=workspace, settings=whole))
 
 
 class Run:
@@ -135,6 +139,30 @@ def test_a_preempted_task_puts_itself_back_and_gpus_are_leased(
     assert {work.starts(key)[-1][2] for key in ("once", "other")} <= {"0", "1"}
 
 
+def test_units_of_a_task_share_its_process_and_one_that_kills_it_is_the_only_one_to_blame(
+    cluster: SlurmCluster, work: Work, tmp_path: Path
+) -> None:
+    """Four in one task, of which one has ended when its process is killed; then one that kills each process it is in."""
+    keys = ["quick", "once-a", "once-b", "once-c"]
+    run = Run(engine(tmp_path, pack=4), [unit(key) for key in keys], work)
+    for key in keys:
+        wait_for(started(work, key), f"start of {key}")
+    wait_for(lambda: "quick" in run.found, "the answer of one while the others are at work")
+    [start] = {tuple(start) for key in keys for start in work.starts(key)}
+    os.kill(int(start[1]), signal.SIGKILL)
+    assert run.end() == {key: {"key": key} for key in keys}
+    assert [len(work.starts(key)) for key in keys] == [1, 2, 2, 2]
+    assert len({work.starts(key)[-1][0] for key in keys[1:]}) == 3, "each is a task of its own now"
+    assert run.engine.retries() == 3
+
+    keys = ["kills", "once-held"]
+    again = Run(engine(tmp_path / "second", pack=2), [unit(key) for key in keys], work)
+    with pytest.raises(InfrastructureError, match=r"(?s)1 of 2 units could not be run.*left no answer.*\(5 times\)"):
+        again.end()
+    assert again.found == {"once-held": {"key": "once-held"}} and set(again.engine.given_up()) == {"kills"}
+    assert len(work.starts("kills")) == 6, "once beside the other, which costs nothing, and five times alone"
+
+
 def test_a_head_that_was_killed_finds_its_tasks_again(cluster: SlurmCluster, work: Work, tmp_path: Path) -> None:
     keys = ["wait-a", "wait-b"]
     code = [sys.executable, "-m", "tests.engine.slurm_calls", str(tmp_path), str(work.folder), *keys]
@@ -206,3 +234,33 @@ def test_real_trainings_that_were_disturbed_leave_the_same_records_as_on_one_mac
     assert facts(other) == facts(local) and len(cluster.states()) == before, (
         "what is in the store is not submitted again"
     )
+
+
+def test_real_trainings_that_take_turns_in_one_task_leave_the_same_records_as_on_one_machine(
+    cluster: SlurmCluster,
+    work: Work,
+    workspace: Path,
+    tmp_path: Path,
+    tiny_track: Track,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process in which three take turns is killed once; then each is a task of its own."""
+    monkeypatch.setenv("KARYOBENCH_NODE_CACHE", str(tmp_path / "node"))
+    monkeypatch.setenv(BOOK, str(tmp_path / "book"))
+    shutil.copytree(workspace, tmp_path / "local")
+    local = Campaign(tmp_path / "local", tiny_track, [PLAIN])
+    local.run(local.plan(["scratch"], ["sim-q"], [0, 1, 2]).units, lambda *_: None)
+
+    store = Artefacts(str(tmp_path / "store"))
+    campaign, book = Campaign(workspace, tiny_track, [PLAIN], artefacts=store), Book.of(str(tmp_path / "store"))
+    units = campaign.plan(["scratch"], ["sim-q"], [0, 1, 2]).units
+    book.tell("kill", units[1].key).write_text("3")
+    options = Options(folder=workspace / "engine", settings={"poll": "0.2", "settles": "1", "memory": "3G"}, pack=3)
+    monkeypatch.setitem(SANDBOXES, "process", Turns)
+    monkeypatch.setattr(Turns, "book", book, raising=False)
+    monkeypatch.setattr(benchmark.remote.head, "execute", in_turns)
+    already = len(cluster.states())
+    campaign.run(units, lambda *_: None, engine="slurm", options=options)
+    assert facts(campaign) == facts(local) and len(facts(local)) == 3 and campaign.ledger.verify() == []
+    assert book.count("start") == 6 and book.count("beside-3") == 3, book.lines()
+    assert len(cluster.states()) == already + 4, "one task of three, and three of one"
