@@ -37,6 +37,9 @@ PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 PATIENCE = 5.0
 """Seconds for ending what workers left behind."""
 
+MACHINE_FAILED = 11
+"""As `benchmark.job` has it, which imports more than this module may."""
+
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 """Of Linux' unshare(2)."""
 
@@ -188,6 +191,9 @@ if __name__ == "__main__":
         os.dup2(2, 1)  # whatever is printed while importing must not be taken for an answer
         host(0, channel)
         sys.exit(0)
-    from benchmark.training.worker import main
-
+    try:
+        from benchmark.training.worker import main
+    except Exception:  # an image without what every unit needs: no unit's fault
+        traceback.print_exc()
+        sys.exit(MACHINE_FAILED)
     sys.exit(main(sys.argv[1:]))

@@ -3,9 +3,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from benchmark import start_worker
+from benchmark.job import MACHINE_FAILED
 from benchmark.start_worker import PARENT
 
 CHILD = (
@@ -63,3 +66,12 @@ def test_without_a_named_harness_nothing_happens(monkeypatch: pytest.MonkeyPatch
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "started\n"
     )
+
+
+def test_an_image_without_what_every_unit_needs_is_no_units_fault(tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.13: cannot open shared object file')\n")
+    path = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[1])])
+    command = [sys.executable, "-P", "-m", "benchmark.start_worker", str(tmp_path), str(tmp_path)]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
+    assert done.returncode == MACHINE_FAILED == start_worker.MACHINE_FAILED
+    assert "libcudart.so.13" in done.stderr

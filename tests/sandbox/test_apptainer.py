@@ -1,16 +1,24 @@
-"""The command line, and what follows from how it ends. No Apptainer is here: a script stands for it, and runs what it is told."""
+"""The command line, and what follows from how it ends: a script stands for Apptainer, and runs what it is told.
+
+Exit codes and messages are those that Apptainer 1.4.5 was seen to give.
+"""
 
 import os
+import signal
+import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmark.errors import InputError
-from benchmark.sandbox.apptainer import IMAGE, ApptainerSandbox, command
+from benchmark.sandbox.apptainer import IMAGE, LIMITS, ApptainerSandbox, command
 from benchmark.sandbox.base import Limits
+
+ROOT = Path(__file__).parents[2]
 
 STAND_IN = """#!{python}
 import os, sys
@@ -104,6 +112,9 @@ def test_a_unit_that_is_done_is_reported_epoch_by_epoch(apptainer: Any, tmp_path
         ("sys.exit(11)", "infrastructure", "machine"),
         ("print('FATAL: no network'); sys.exit(255)", "infrastructure", "start"),
         ("os.kill(os.getpid(), 9)", "infrastructure", "killed"),
+        ("sys.exit(128 + 9)", "infrastructure", "killed"),
+        ("sys.exit(128 + 15)", "infrastructure", "killed"),
+        ("sys.exit(128 + 11)", "model-failure", "crash"),
         ("import time; time.sleep(600)", "model-failure", "time-out"),
     ],
 )
@@ -141,3 +152,71 @@ def test_what_is_missing_is_said_before_anything_runs(
         sandbox.prepare()
     inputs, output = folders(tmp_path)
     assert sandbox.run(inputs, output, Limits(1, 1), lambda line: None).kind == "input"
+
+
+CGROUPS = "FATAL: container creation failed: cannot use cgroups - systemd not running as init on this host"
+
+
+def test_limits_that_apptainer_cannot_keep_can_be_left_to_the_batch_system(
+    apptainer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = f"if any(w.startswith(('--pids', '--cpus', '--mem')) for w in words):\n    print({CGROUPS!r}); sys.exit(255)"
+    limits = Limits(60, 1, memory=1 << 30)
+    refused = apptainer(body).run(*folders(tmp_path), limits, lambda line: None)
+    assert (refused.status, refused.kind) == ("infrastructure", "start")
+    assert "cannot use cgroups" in refused.message and f"{LIMITS}=batch leaves limits to the batch" in refused.message
+    monkeypatch.setenv(LIMITS, "batch")
+    (tmp_path / "again").mkdir()
+    outcome = apptainer(body).run(*folders(tmp_path / "again"), limits, lambda line: None)
+    assert outcome.status == "finished" and outcome.details["limited_by"] == "batch"
+    assert "--network=none" in command(Path("i"), Path("a"), Path("b"), limits), "the network is never left to anybody"
+    monkeypatch.setenv(LIMITS, "nobody")
+    with pytest.raises(InputError, match=rf"{LIMITS}: who limits a unit\?; found 'nobody'; allowed: apptainer, batch"):
+        ApptainerSandbox().prepare()
+
+
+def test_it_finds_the_users_session_and_the_unit_does_not(
+    apptainer: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
+    monkeypatch.setenv("A_SECRET", "x")
+    sandbox = apptainer("print(sorted(os.environ), os.environ['XDG_RUNTIME_DIR'], '--cleanenv' in words)")
+    inputs, output = folders(tmp_path)
+    assert sandbox.run(inputs, output, Limits(60, 1), lambda line: None).status == "finished"
+    said = (output / "worker.log").read_text()
+    assert "/run/user/7 True" in said and "A_SECRET" not in said
+
+
+HARNESS = """
+import sys
+from pathlib import Path
+from benchmark.sandbox.apptainer import ApptainerSandbox
+from benchmark.sandbox.base import Limits
+ApptainerSandbox().run(Path(sys.argv[1]), Path(sys.argv[2]), Limits(600, 1), lambda line: None)
+"""
+
+
+def test_a_container_ends_with_a_harness_that_is_killed(apptainer: Any, tmp_path: Path) -> None:
+    apptainer("import time; open('begun', 'w').write(str(os.getpid())); time.sleep(600)")
+    inputs, output = folders(tmp_path)
+    harness = subprocess.Popen([sys.executable, "-c", HARNESS, str(inputs), str(output)], cwd=ROOT)
+    until = time.monotonic() + 60
+    while not (output / "begun").is_file() or not (output / "begun").read_text():
+        assert time.monotonic() < until and harness.poll() is None
+        time.sleep(0.02)
+    pid = int((output / "begun").read_text())
+    harness.kill()
+    harness.wait()
+    while alive(pid) and time.monotonic() < until:
+        time.sleep(0.02)
+    left = alive(pid)
+    if left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
