@@ -9,19 +9,34 @@ moment may both believe that they were first; what they write about one unit has
 
 from __future__ import annotations
 
+import datetime
 import errno
 import importlib
+import math
 import os
 import shutil
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmark.errors import InputError
 from benchmark.files import atomic, beside
 
 NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EINVAL)
 EXTRAS = {"s3": "s3", "s3a": "s3"}
+
+
+class State(NamedTuple):
+    """Of a name.
+
+    Attributes:
+        size: bytes.
+        modified: when it was written, by the clock of whoever keeps it: seconds since 1970.
+    """
+
+    size: int
+    modified: float
 
 
 class Place(ABC):
@@ -36,8 +51,17 @@ class Place(ABC):
         """Copy into a local file; FileNotFoundError likewise."""
 
     @abstractmethod
+    def state(self, name: str) -> State | None:
+        """Size and age; None when there is none of that name."""
+
+    @abstractmethod
+    def walk(self, folder: str) -> Iterator[tuple[str, State]]:
+        """Names and states of all files below a folder, also of hidden ones, whole names, in any order."""
+
     def size(self, name: str) -> int | None:
         """Bytes; None when there is none of that name."""
+        found = self.state(name)
+        return None if found is None else found.size
 
     @abstractmethod
     def write(self, name: str, data: bytes | Path) -> None:
@@ -70,12 +94,22 @@ class Folder(Place):
         """See `Place.fetch`."""
         shutil.copyfile(self.root / name, target)
 
-    def size(self, name: str) -> int | None:
-        """See `Place.size`."""
+    def state(self, name: str) -> State | None:
+        """See `Place.state`."""
         try:
-            return (self.root / name).stat().st_size
+            found = (self.root / name).stat()
         except FileNotFoundError:
             return None
+        return State(found.st_size, found.st_mtime)
+
+    def walk(self, folder: str) -> Iterator[tuple[str, State]]:
+        """See `Place.walk`."""
+        for where, _, names in os.walk(self.root / folder):
+            for name in names:
+                path = (Path(where) / name).relative_to(self.root).as_posix()
+                found = self.state(path)
+                if found is not None:
+                    yield path, found
 
     def write(self, name: str, data: bytes | Path) -> None:
         """See `Place.write`."""
@@ -144,12 +178,19 @@ class Objects(Place):
         """See `Place.fetch`."""
         self.system.get_file(self._path(name), str(target))
 
-    def size(self, name: str) -> int | None:
-        """See `Place.size`."""
+    def state(self, name: str) -> State | None:
+        """See `Place.state`."""
         try:
-            return int(self.system.info(self._path(name))["size"])
+            return _state(self.system.info(self._path(name)))
         except FileNotFoundError:
             return None
+
+    def walk(self, folder: str) -> Iterator[tuple[str, State]]:
+        """See `Place.walk`."""
+        top = self.system._strip_protocol(self._path(folder))
+        found = self.system.find(top, detail=True)
+        for path, info in found.items():
+            yield f"{folder}/{path.removeprefix(top).lstrip('/')}", _state(info)
 
     def write(self, name: str, data: bytes | Path) -> None:
         """See `Place.write`."""
@@ -186,6 +227,14 @@ class Objects(Place):
         except FileNotFoundError:
             return []
         return sorted(path.rpartition("/")[2] for path in found)
+
+
+def _state(info: Mapping[str, Any]) -> State:
+    """Of what fsspec says of an object; one whose age is not told counts as new."""
+    when = info.get("LastModified") or info.get("mtime") or info.get("last_modified") or info.get("created")
+    if isinstance(when, datetime.datetime):
+        when = when.timestamp()
+    return State(int(info["size"]), float(when) if isinstance(when, int | float) else math.inf)
 
 
 def place(address: str) -> Place:

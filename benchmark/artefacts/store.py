@@ -3,6 +3,7 @@
 Layout below its address::
 
     blobs/ab/<sha256>               checkpoints, logits, results, kits: bytes by their hash
+    kits/<sha256>                   a kit that a run uses: with all that it names it is kept by `benchmark.artefacts.clean`
     units/<key>.json                a unit that has ended: see `Document`; written last and once
     claims/<key>/<generation>.json  who trains a unit now: see `benchmark.artefacts.lease`
     runs/<run>.json                 how a run is getting on: see `benchmark.status`
@@ -16,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -32,6 +34,11 @@ T = TypeVar("T")
 
 PROBE = "karyobench-store"
 REREADS = 3
+
+DAY = 86400.0
+
+FRESH = DAY
+"""Seconds, by this machine's clock, after which a blob that is stored again is sent again: it is not to look old."""
 
 
 class MissingError(IntegrityError):
@@ -98,7 +105,7 @@ class Artefacts:
         return f"blobs/{sha256[:2]}/{sha256}"
 
     def put(self, data: bytes | Path) -> str:
-        """Store bytes or a file; returns their hash. What is there already, in its full size, is not sent again."""
+        """Store bytes or a file; returns their hash. What is there already, in its full size and new, is not sent again."""
         if isinstance(data, Path):
             sha256, size = sha256_file(data), data.stat().st_size
         else:
@@ -106,7 +113,8 @@ class Artefacts:
         name = self._blob(sha256)
 
         def store() -> None:
-            if self.place.size(name) != size:
+            found = self.place.state(name)
+            if found is None or found.size != size or time.time() - found.modified > FRESH:
                 self.place.write(name, data)
 
         self.ask(store, name)
@@ -151,6 +159,10 @@ class Artefacts:
                 raise MissingError(sha256, self.address)
             finally:
                 temporary.unlink(missing_ok=True)
+
+    def keep(self, kit: str) -> None:
+        """Say that a run uses a kit, so that it and all that it names is kept."""
+        self.ask(lambda: self.place.write(f"kits/{kit}", b"1\n"))
 
     def discard(self, sha256: str) -> None:
         """Remove a blob that was found damaged, so that it is stored again."""

@@ -24,6 +24,7 @@ from benchmark.cli import (
     run,
     score,
     status,
+    store,
     submission,
 )
 from benchmark.errors import KaryoError
@@ -45,6 +46,7 @@ app.add_typer(leaderboard.app, name="leaderboard")
 app.add_typer(results.app, name="results")
 app.add_typer(insight.app, name="insight")
 app.add_typer(post.app, name="post")
+app.add_typer(store.app, name="store")
 app.command("plan")(plan.plan)
 app.command("run")(run.run)
 app.command("status")(status.status)

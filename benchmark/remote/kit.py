@@ -118,7 +118,9 @@ def pack(
         pack=pack,
         beat=beat,
     )
-    return artefacts.put(canonical(kit.model_dump(mode="json")).encode())
+    sha256 = artefacts.put(canonical(kit.model_dump(mode="json")).encode())
+    artefacts.keep(sha256)
+    return sha256
 
 
 def _code(artefacts: Artefacts, submission: Submission) -> Code:

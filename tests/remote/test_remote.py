@@ -1,15 +1,18 @@
 """Units on other machines: the same records, nothing trained twice, nothing lost."""
 
 import json
+import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmark.artefacts import Artefacts, Document
+from benchmark.artefacts import Artefacts, Document, clean
 from benchmark.artefacts.patience import PATIENCE
+from benchmark.artefacts.store import DAY
 from benchmark.errors import InfrastructureError, InputError, LostError
 from benchmark.remote import execute, node
 from benchmark.remote import kit as kits
@@ -238,3 +241,33 @@ def test_errors_come_back_from_a_node_as_they_were() -> None:
         str(broken) == str(InputError("wrong", file="f", field="x", found=1, hint="do it")) and broken.hint == "do it"
     )
     assert pickle.loads(pickle.dumps(InfrastructureError("lost", transient=True))).transient
+
+
+def test_a_store_that_was_cleaned_a_month_later_and_in_the_middle_of_a_run_still_has_all_that_counts(
+    cluster: Cluster, counting: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything is made a month old; cleaned while a unit trains, nothing that it needs goes, and after the run only kits do."""
+    store, month = cluster.root / "store", time.time() - 30 * DAY
+    campaign = cluster.campaign()
+    plan = campaign.plan(["two-stages"], ["sim-q"])
+    campaign.run(plan.units[:1], lambda unit, line: None, sandbox="counting", engine="inline")
+    names = {path.relative_to(store).as_posix() for path in store.glob("blobs/*/*")}
+    for path in store.rglob("*"):
+        os.utime(path, (month, month))
+    cleaned: list[dict[str, int]] = []
+
+    def during(inputs: Path) -> None:
+        cleaned.append(clean.remove(cluster.artefacts, clean.survey(cluster.artefacts, 7 * DAY)))
+
+    monkeypatch.setattr(counting, "during", staticmethod(during))
+    cluster.new_node(monkeypatch, "second-node")
+    cluster.run(campaign)
+    assert len(campaign.ledger.records()) == 3 and len(counting.trained) == 3, "no unit is trained twice for it"
+    assert len(cleaned) == 2 and cleaned[0] == {}, "its kit names the same images as the kit before it"
+    for path in store.rglob("*"):
+        os.utime(path, (month, month))
+    gone = clean.remove(cluster.artefacts, clean.survey(cluster.artefacts, 7 * DAY))
+    assert gone and len(names - gone.keys()) >= 3, "documents keep theirs"
+    other = cluster.campaign(cluster.other("another-head"))
+    cluster.run(other)
+    assert facts(other) == facts(campaign) and len(counting.trained) == 3
