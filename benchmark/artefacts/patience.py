@@ -22,6 +22,12 @@ LASTING = (
 )  # fmt: skip
 """What another attempt does not mend; everything else may be the network."""
 
+CA = "AWS_CA_BUNDLE"
+"""Variable by which S3's clients find the certificate of whoever signed the server's."""
+
+UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+"""What OpenSSL says of a server whose certificate nobody known has signed, or that is another's, or out of date."""
+
 UNSIGNED = ("NoCredentialsError", "PartialCredentialsError", "NoSuchBucket")
 
 
@@ -69,6 +75,9 @@ class Patience:
             except LASTING:
                 raise
             except Exception as error:
+                if UNTRUSTED in str(error):
+                    hint = f"The certificates that are trusted are those of the system, or of {CA} on this machine"
+                    raise InfrastructureError(f"{what}: the store's certificate is refused: {error}. {hint}") from error
                 if type(error).__name__ in UNSIGNED:
                     raise InfrastructureError(f"{what}: {error}") from error
                 waited = self.clock() - started

@@ -15,11 +15,13 @@ import importlib
 import math
 import os
 import shutil
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmark.artefacts.patience import CA
 from benchmark.errors import InputError
 from benchmark.files import atomic, beside
 
@@ -244,7 +246,7 @@ def place(address: str) -> Place:
         address: a folder's path, `file://...`, `s3://bucket/prefix`, or another address that fsspec knows.
 
     Raises:
-        InputError: when what the address needs is not installed.
+        InputError: when what the address needs is not installed, or `AWS_CA_BUNDLE` names no certificates.
     """
     scheme, separator, rest = address.partition("://")
     if not separator:
@@ -252,6 +254,8 @@ def place(address: str) -> Place:
     if scheme == "file":
         return Folder(Path("/" + rest.lstrip("/")))
     hint = f"Run: pip install 'karyobench[{EXTRAS.get(scheme, 's3')}]'"
+    if scheme in EXTRAS:
+        _check_bundle()
     try:
         fsspec = importlib.import_module("fsspec.core")
         system, root = fsspec.url_to_fs(address, **_fresh(scheme))
@@ -260,6 +264,17 @@ def place(address: str) -> Place:
     except ValueError as error:
         raise InputError(f"no such kind of address: {error}", field="store", found=address) from error
     return Objects(system, root)
+
+
+def _check_bundle() -> None:
+    """Say at once that a file has no certificates; the clients would take it for a network that does not answer."""
+    bundle = os.environ.get(CA)
+    if not bundle:
+        return
+    try:
+        ssl.create_default_context(cafile=bundle)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no file of certificates: {error}", field=CA, found=bundle) from error
 
 
 def _fresh(scheme: str) -> dict[str, Any]:

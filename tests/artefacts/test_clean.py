@@ -40,6 +40,7 @@ class Aged:
             write(name, data)
 
         patch.setattr(place, "state", aged)
+
         def walked(folder: str) -> Iterator[tuple[str, State]]:
             for name, _ in walk(folder):
                 found = aged(name)
