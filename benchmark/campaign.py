@@ -158,7 +158,7 @@ class Campaign:
 
         Args:
             units: from `todo`.
-            progress: called with every line of every unit's log; of a remote engine, when a unit has ended.
+            progress: called with every line of every unit's log; of a remote engine, with some, and when a unit has ended.
             sandbox: name of the backend, or one that the caller closes.
             engine: name of the engine.
             device: `cpu`, `cuda` or `cuda:N`.
@@ -201,7 +201,7 @@ class Campaign:
         try:
             local = kind(jobs, backend.stop, given)
             if tracker:
-                tracker.course.slots = jobs
+                tracker.course.slots, tracker.course.processes = jobs, None if given.apart else 1
             return _told(tracker, local, local.run(units, _announced(tracker, runner.execute)))
         finally:
             if backend is not sandbox:

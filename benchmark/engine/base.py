@@ -109,6 +109,10 @@ class Engine(ABC):
         """Attempts that the machines failed; for any thread."""
         return self.schedule.retries if self.schedule else 0
 
+    def processes(self) -> int | None:
+        """Processes in which units take turns; None where each has its own; for any thread."""
+        return None
+
     @abstractmethod
     def run(self, units: Sequence[Unit], execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
         """Run all units; those whose parent is not among them can start at once.

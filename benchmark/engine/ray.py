@@ -58,6 +58,10 @@ class RayEngine(Engine):
         """See `Engine.under_way`."""
         return self.packs.under_way() if self.packs else super().under_way()
 
+    def processes(self) -> int | None:
+        """See `Engine.processes`."""
+        return len(self.packs.held) or None if self.packs else None
+
     def run(self, units: Sequence[Unit], execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
         """See `Engine.run`."""
         policy = replace(POLICY, losses=losses_for(len(units)))

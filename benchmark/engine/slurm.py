@@ -69,9 +69,16 @@ class SlurmEngine(Engine):
     nodes: Mapping[str, str] = {}
     """Keys of the units that run now → the node; made anew at every look."""
 
+    tasks: int | None = None
+    """Tasks that run now, where they have several units."""
+
     def under_way(self) -> Mapping[str, str]:
         """See `Engine.under_way`."""
         return self.nodes
+
+    def processes(self) -> int | None:
+        """See `Engine.processes`."""
+        return self.tasks
 
     def run(self, units: Sequence[Unit], execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
         """See `Engine.run`."""
@@ -203,11 +210,13 @@ class _Work:
                 place.gone = None
             elif place.gone is None:
                 place.gone = now
-        self.engine.nodes = {
-            key: place.task.node
+        running = {
+            key: place.task
             for key, place in self.places.items()
             if place.task and place.gone is None and not place.task.waits
         }
+        self.engine.nodes = {key: task.node for key, task in running.items()}
+        self.engine.tasks = len({task.job for task in running.values()}) or None if self.engine.most > 1 else None
 
     def _settle(self, key: str) -> dict[str, Any] | None:
         """The document of a unit that has ended well; a fault goes to the schedule."""

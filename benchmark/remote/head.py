@@ -15,6 +15,7 @@ from benchmark.plan import Unit
 from benchmark.records import Record
 from benchmark.remote.collect import Collector
 from benchmark.remote.node import execute
+from benchmark.remote.watch import Watch
 from benchmark.trainer import Progress, Trainer
 
 ROUNDS = 3
@@ -31,7 +32,7 @@ class Head:
         trainer: of this machine's workspace, for what was trained here before.
         planned: all units of the plan, by key.
         kit: packs a kit for some units, and returns its hash.
-        progress: told when a unit has ended.
+        progress: told of lines of units' logs, as their claims show them, and when a unit has ended.
     """
 
     engine: Engine
@@ -71,8 +72,9 @@ class Head:
         parents = {unit.parent for unit in left if unit.parent} - keys
         self.collector.offer([self.planned[key] for key in parents if key in self.planned], self.trainer)
         call = functools.partial(execute, self.collector.artefacts.address, self.kit(left))
-        for unit, document in self.engine.run(left, call):
-            yield unit, self.collector.collect(unit, document)
+        with Watch(self.collector.artefacts, self.engine, {unit.key: unit for unit in left}, self.progress):
+            for unit, document in self.engine.run(left, call):
+                yield unit, self.collector.collect(unit, document)
 
     def _again(self, units: Sequence[Unit]) -> list[Unit]:
         """Units that have not ended, after those whose checkpoints they need and that are gone."""

@@ -38,6 +38,9 @@ class Watched(Protocol):
     def retries(self) -> int:
         """Attempts that the machines failed."""
 
+    def processes(self) -> int | None:
+        """Processes in which units take turns; None where each has its own."""
+
 
 class Looked(NamedTuple):
     """What an engine said at one moment."""
@@ -46,13 +49,14 @@ class Looked(NamedTuple):
     queued: int = 0
     given_up: Mapping[str, str] = {}
     retries: int = 0
+    processes: int | None = None
 
 
 def look(engine: Watched | None) -> Looked:
     """Ask an engine."""
     if engine is None:
         return Looked()
-    return Looked(engine.under_way(), engine.queued(), engine.given_up(), engine.retries())
+    return Looked(engine.under_way(), engine.queued(), engine.given_up(), engine.retries(), engine.processes())
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,7 @@ class Course:
         timed: units that were timed before.
         slots: units that run at once; None where only the cluster knows.
         clock: seconds that do not run backwards.
+        processes: in which units take turns; None where each has its own, or the engine says it.
     """
 
     units: Sequence[Unit]
@@ -81,6 +86,7 @@ class Course:
     slots: int | None = None
     clock: Callable[[], float] = time.monotonic
     seen: dict[str, Seen] = field(default_factory=dict)
+    processes: int | None = None
 
     def __post_init__(self) -> None:
         self.by_key = {unit.key: unit for unit in self.units}
@@ -102,6 +108,8 @@ class Course:
         own = self.by_key[key].epochs if key in self.by_key else None
         if isinstance(epoch, int) and isinstance(epochs, int) and 0 < epoch <= epochs == own:
             with self._lock:
+                if key in self.seen and self.seen[key].record is not None:
+                    return  # a line of a node may come late
                 self.seen[key] = Seen(self._began(key), epoch / epochs)
 
     def ended(self, key: str, record: Mapping[str, Any]) -> None:
@@ -127,7 +135,7 @@ class Course:
         startup, each = overhead(seen, self.start, self.slots)
         if forecast_too and self.clock() >= self._due:
             began = self.clock()
-            self.remaining = self._remaining(seen, places, looked.given_up, each or 0.0)
+            self.remaining = self._remaining(seen, places, looked, each or 0.0)
             self._due = self.clock() + SHARE * (self.clock() - began)
         return {
             "seconds": round(self.clock() - self.start, 3),
@@ -158,14 +166,17 @@ class Course:
             return {k: one for k, one in self.seen.items() if one.record is not None or k in under_way}
 
     def _remaining(
-        self, seen: Mapping[str, Seen], places: Mapping[str, str], given_up: Mapping[str, str], each: float
+        self, seen: Mapping[str, Seen], places: Mapping[str, str], looked: Looked, each: float
     ) -> Remaining | None:
-        over = {key for key, one in seen.items() if one.record is not None} | given_up.keys()
+        """Where units take turns, a second of theirs is a share: of several in one process, one after the other takes as long."""
+        over = {key for key, one in seen.items() if one.record is not None} | looked.given_up.keys()
         units = [unit for unit in self.units if unit.key not in over]
-        timed = self._timed(seen)
+        turns = looked.processes if looked.processes is not None else self.processes
+        part = min(1.0, turns / max(1, len(places))) if turns else 1.0
+        timed = self._timed(seen, part)
         means = Rates(timed).means
-        left = {key: self._left(self.by_key[key], seen[key], means, each) for key in places}
-        cluster = Cluster(1, self.slots or max(len(places), 1))
+        left = {key: self._left(self.by_key[key], seen[key], means, each, part) for key in places}
+        cluster = Cluster(1, turns or self.slots or max(len(places), 1))
         found = forecast(
             units, timed, cluster, left=left, each=each, guess=True, budget=LIVE_BUDGET
         )  # fmt: skip
@@ -173,20 +184,20 @@ class Course:
             return None
         return Remaining(seconds=found.wall.value, low=found.wall.low, high=found.wall.high, guessed=found.unknown)
 
-    def _left(self, unit: Unit, seen: Seen, means: Mapping[str, float], each: float) -> float:
+    def _left(self, unit: Unit, seen: Seen, means: Mapping[str, float], each: float, part: float) -> float:
         """Part of a unit that is still to do: by its epochs, else by the time that it has had."""
         if seen.part is not None:
             return 1.0 - seen.part
         expected = unit.cost * means.get(unit.submission, 0.0) + each
-        return max(LEAST_LEFT, 1.0 - (self.clock() - seen.began) / expected) if expected else 1.0
+        return max(LEAST_LEFT, 1.0 - (self.clock() - seen.began) * part / expected) if expected else 1.0
 
-    def _timed(self, seen: Mapping[str, Seen]) -> list[Timed]:
+    def _timed(self, seen: Mapping[str, Seen], part: float) -> list[Timed]:
         """Units that were timed: before, in this run, and those under way by the epochs that they have done."""
         found = list(self.timed)
         for key, one in seen.items():
             unit = self.by_key[key]
             if one.record is None and one.part:
-                found.append(Timed(unit.submission, unit.cost * one.part, self.clock() - one.began))
+                found.append(Timed(unit.submission, unit.cost * one.part, (self.clock() - one.began) * part))
             elif one.record is not None and one.record["status"] == "scored":
                 found.append(Timed(unit.submission, unit.cost, one.record["seconds"]))
         return found
@@ -230,12 +241,13 @@ class Course:
 def overhead(seen: Mapping[str, Seen], start: float, slots: int | None) -> tuple[float | None, float | None]:
     """Seconds until the first units train, and those that each takes besides its own (mean over units with a score).
 
-    The first unit of a slot waits for imports, which no later one does: what it takes more belongs to the start.
+    The first unit of a slot waits for imports, which no later one does: what it takes more belongs to the start. Of units that
+    took turns with others nothing is known: most of their time was the others'.
     """
     scored = sorted(
         (one.began, max(0.0, one.ended - one.began - one.record["seconds"]))
         for one in seen.values()
-        if one.ended is not None and one.record and one.record["status"] == "scored"
+        if one.ended is not None and one.record and one.record["status"] == "scored" and not _took_turns(one.record)
     )
     first, rest = [extra for _, extra in scored[: slots or 0]], [extra for _, extra in scored[slots or 0 :]]
     each = _mean(rest) if rest else _mean(first)
@@ -245,6 +257,10 @@ def overhead(seen: Mapping[str, Seen], start: float, slots: int | None) -> tuple
         None if begun is None else round(begun - start + warm, 3),
         round(each, 3) if scored else None,
     )
+
+
+def _took_turns(record: Mapping[str, Any]) -> bool:
+    return int((record.get("sandbox_details") or {}).get("beside", 1)) > 1
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -10,6 +10,7 @@ import pytest
 
 from benchmark.engine import ray_packs
 from benchmark.engine.packs import Pack, choose, fair, room
+from benchmark.engine.ray import RayEngine
 from benchmark.engine.ray_packs import HOPE, IDLE, STARTS, Packs
 from benchmark.engine.schedule import Fault, Policy, Schedule
 from benchmark.errors import InfrastructureError
@@ -153,6 +154,10 @@ def test_units_are_spread_over_actors_that_are_there_and_those_that_will_be() ->
     run.step()
     assert run.done == ["u1"] and len(cluster.of(0)) == 4, "who leaves makes room at once"
     assert run.packs.asked(run.schedule) == 2
+    engine = RayEngine(1)
+    assert engine.processes() is None and engine.under_way() == {}
+    engine.packs = run.packs
+    assert engine.processes() == 2 and len(engine.under_way()) == 8
 
 
 def test_an_actor_that_goes_takes_no_finished_unit_and_the_others_are_tried_again_alone() -> None:

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from benchmark.campaign import Campaign
 from benchmark.engine import Engine, Execute
-from benchmark.engine.schedule import Policy, Schedule, fault_of
+from benchmark.engine.schedule import Policy, fault_of
 from benchmark.job import Job
 from benchmark.plan import Unit
 from benchmark.protocol import SOURCE, TARGET, Protocol
@@ -28,7 +28,7 @@ class InlineEngine(Engine):
     remote: ClassVar[bool] = True
 
     def run(self, units: Sequence[Unit], execute: Execute) -> Iterator[tuple[Unit, dict[str, Any]]]:
-        schedule, call = Schedule(units, Policy(tries=2)), pickle.dumps(execute)
+        schedule, call = self.scheduled(units, Policy(tries=2)), pickle.dumps(execute)
         while not schedule.over:
             unit = schedule.take()
             assert unit is not None

@@ -67,6 +67,15 @@ def test_counts_follow_what_happens() -> None:
     ]
 
 
+def test_a_line_that_comes_after_the_record_changes_nothing() -> None:
+    course, _ = made([unit("a")])
+    course.begun("a")
+    course.ended("a", SCORED)
+    course.line("a", {"epoch": 1, "epochs": 4})
+    state = course.state(Looked())
+    assert (state["done"], state["running"], state["images_done"]) == (1, 0, 100.0)
+
+
 def test_a_unit_that_was_lost_begins_anew() -> None:
     course, clock = made([unit("a")])
     course.state(Looked({"a": "n1"}))
@@ -103,6 +112,25 @@ def test_the_time_that_remains_is_that_of_the_units_left_on_the_slots() -> None:
     for key in "cdef":
         course.ended(key, SCORED)
     assert course.state(Looked())["remaining"].seconds == 0.0
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_units_that_take_turns_in_a_process_take_as_long_as_one_after_the_other(told: bool) -> None:
+    """Four in two processes, of which each needs ten seconds of its own: twenty in all, half of them over."""
+    course, clock = made([unit(name) for name in "abcd"], slots=16, processes=None if told else 2)
+    looked = Looked(dict.fromkeys("abcd", ""), processes=2 if told else None)
+    for key in "abcd":
+        course.begun(key)
+    clock.now += 10
+    for key in "abcd":
+        course.line(key, {"epoch": 2, "epochs": 4})
+    assert course.state(looked)["remaining"].seconds == pytest.approx(10.0), "five of its own in ten of the clock"
+    clock.now += 10
+    for key in "ab":
+        course.ended(key, SCORED | {"sandbox_details": {"beside": 2}})
+    clock.now += 1000
+    state = course.state(Looked({"c": "", "d": ""}, processes=1))
+    assert state["each"] is None and state["startup"] == 0.0, "what else they took was others' time"
 
 
 def test_units_timed_before_give_an_interval_and_others_are_counted_by_guess() -> None:

@@ -45,6 +45,9 @@ class Engine:
     def retries(self) -> int:
         return 2
 
+    def processes(self) -> int | None:
+        return None
+
 
 def test_the_state_is_there_from_the_first_moment_and_beats_until_the_end(tmp_path: Path) -> None:
     shown: list[RunState] = []
