@@ -1,9 +1,10 @@
 """Scheduling overhead of the `ray` engine: units that do nothing, on a Ray of this machine's own.
 
-Run: python bench/ray_overhead.py [UNITS] [STORE]
+Run: python bench/ray_overhead.py [UNITS] [STORE] [PACK]
 
 Prints seconds a unit from the second on, in ten blocks: through the engine alone, and as a whole run meets it,
-with a document read from a store for each (a unit that has ended). The start of Ray is not counted.
+with a document read from a store for each (a unit that has ended). With PACK, so many units at once in each of two
+processes. The start of Ray is not counted.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ def looked_up(address: str, one: Unit) -> dict[str, Any]:
     return found.model_dump(mode="json")
 
 
-def blocks(units: list[Unit], execute: Execute) -> Iterator[float]:
+def blocks(units: list[Unit], execute: Execute, pack: int = 1) -> Iterator[float]:
     """Seconds a unit, block by block; the first unit, for which workers start, is left out."""
-    ended = iter(load("ray")(2, options=Options()).run(units, execute))
+    ended = iter(load("ray")(2, options=Options(pack=pack)).run(units, execute))
     next(ended)
     size = (len(units) - 1) // BLOCKS
     for _ in range(BLOCKS):
@@ -58,17 +59,18 @@ def blocks(units: list[Unit], execute: Execute) -> Iterator[float]:
         continue
 
 
-def main(count: int, address: str) -> None:
+def main(count: int, address: str, pack: int = 1) -> None:
     """Measure both and print them."""
     units, store = [unit(number) for number in range(count)], Artefacts(address)
     for one in units:
         store.publish(Document(key=one.key, status="failed", result="0" * 64))
     for name, execute in (("engine alone", nothing), ("with the store", functools.partial(looked_up, address))):
-        found = [1000 * seconds for seconds in blocks(units, execute)]
+        found = [1000 * seconds for seconds in blocks(units, execute, pack)]
         middle, low, high = statistics.median(found), min(found), max(found)
         print(f"{name}: {middle:.1f} ms a unit (blocks of {count // BLOCKS}: {low:.1f} to {high:.1f})")
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
-        main(int(sys.argv[1]) if len(sys.argv) > 1 else 2000, sys.argv[2] if len(sys.argv) > 2 else folder)
+        given = sys.argv[1:]
+        main(int(given[0]) if given else 2000, given[1] if len(given) > 1 else folder, int(given[2]) if given[2:] else 1)
