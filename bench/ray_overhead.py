@@ -73,4 +73,6 @@ def main(count: int, address: str, pack: int = 1) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         given = sys.argv[1:]
-        main(int(given[0]) if given else 2000, given[1] if len(given) > 1 else folder, int(given[2]) if given[2:] else 1)
+        main(
+            int(given[0]) if given else 2000, given[1] if len(given) > 1 else folder, int(given[2]) if given[2:] else 1
+        )
