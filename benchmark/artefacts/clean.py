@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from benchmark.artefacts.places import State
 from benchmark.artefacts.store import DAY, FRESH, PROBE, Artefacts, MissingError
@@ -88,11 +89,11 @@ def remove(store: Artefacts, found: Survey) -> dict[str, int]:
     """
     for kit in found.kits:
         if _old(store, f"kits/{kit}", found.before):
-            store.ask(lambda kit=kit: store.place.delete(f"kits/{kit}"))  # type: ignore[misc]
+            store.ask(partial(store.place.delete, f"kits/{kit}"))
     gone = {}
     for name, size in found.old.items():
         if _old(store, name, found.before):
-            store.ask(lambda name=name: store.place.delete(name))  # type: ignore[misc]
+            store.ask(partial(store.place.delete, name))
             gone[name] = size
     return gone
 
