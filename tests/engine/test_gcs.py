@@ -19,7 +19,7 @@ from benchmark.submission import Submission
 from benchmark.track import Track
 from tests.engine import faults
 from tests.engine.faults import BOOK
-from tests.engine.test_cluster import ROOT, Case, Ray, free_port
+from tests.engine.ray_cluster import ROOT, Case, Ray, free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 
@@ -93,7 +93,7 @@ def test_a_cluster_whose_gcs_was_killed_is_started_again_and_the_same_command_go
     programs: list[Program], pack: str, tmp_path: Path, workspace: Path, tiny_track: Track, tiny_submission: Submission
 ) -> None:
     programs.append(Program())
-    ray: Any = SimpleNamespace(address=programs[0].address)
+    ray: Any = SimpleNamespace(address=programs[0].address, wanted={})
     case = Case(ray, tmp_path, workspace, tiny_track, tiny_submission)
     hold = case.book.tell("hold", case.roots[0])
     head = case.head(pack=pack)

@@ -20,7 +20,7 @@ from benchmark.engine import Options, ray_packs
 from benchmark.errors import InfrastructureError
 from benchmark.sandbox import SANDBOXES
 from tests.engine import faults
-from tests.engine.test_cluster import Case, case, ray  # noqa: F401 (fixtures)
+from tests.engine.ray_cluster import Case
 from tests.remote.inline import facts
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
@@ -36,7 +36,7 @@ def wait_for(ready: Callable[[], bool], what: str) -> None:
 
 
 @pytest.fixture
-def one_actor(case: Case) -> Iterator[None]:  # noqa: F811
+def one_actor(case: Case) -> Iterator[None]:
     """One of the two nodes is taken by somebody else, so that all units of a run are in one process."""
     import ray as module
 
@@ -57,7 +57,7 @@ class Somebody:
 class Full:
     """A run whose four units without a parent have all begun, and wait."""
 
-    def __init__(self, case: Case, pool: ThreadPoolExecutor) -> None:  # noqa: F811
+    def __init__(self, case: Case, pool: ThreadPoolExecutor) -> None:
         self.case = case
         self.holds = {key: case.book.tell("hold", key) for key in case.roots}
         self.running = pool.submit(case.run, pack=PACK)
@@ -78,7 +78,7 @@ class Full:
         self.running.result(faults.DEADLINE)
 
 
-def alone(case: Case, key: str) -> bool:  # noqa: F811
+def alone(case: Case, key: str) -> bool:
     """Whether the last attempt at a unit had its process for itself."""
     lines = case.book.lines()
     begun = max(n for n, line in enumerate(lines) if line[:2] == ["start", key])
@@ -89,7 +89,7 @@ def alone(case: Case, key: str) -> bool:  # noqa: F811
     return open_before == 0 and not any(line[0] == "start" and line[2] == pid for line in lines[begun + 1 : ended])
 
 
-def test_several_units_share_a_process_and_the_ledger_is_that_of_a_run_without_packs(case: Case) -> None:  # noqa: F811
+def test_several_units_share_a_process_and_the_ledger_is_that_of_a_run_without_packs(case: Case) -> None:
     with ThreadPoolExecutor(1) as pool:
         full = Full(case, pool)
         assert sorted(map(len, full.packs().values())) == [2, 2], "two actors share four units evenly"
@@ -99,7 +99,7 @@ def test_several_units_share_a_process_and_the_ledger_is_that_of_a_run_without_p
 
 @pytest.mark.usefixtures("one_actor")
 @pytest.mark.parametrize("what", ["worker", "node"])
-def test_a_pack_that_is_lost_loses_no_finished_unit_and_the_others_run_again_alone(case: Case, what: str) -> None:  # noqa: F811
+def test_a_pack_that_is_lost_loses_no_finished_unit_and_the_others_run_again_alone(case: Case, what: str) -> None:
     with ThreadPoolExecutor(1) as pool:
         full = Full(case, pool)
         [((pid, node), (finished, *others))] = full.packs().items()
@@ -120,7 +120,7 @@ def test_a_pack_that_is_lost_loses_no_finished_unit_and_the_others_run_again_alo
 
 
 @pytest.mark.usefixtures("one_actor")
-def test_a_unit_that_fails_in_a_pack_fails_alone(case: Case) -> None:  # noqa: F811
+def test_a_unit_that_fails_in_a_pack_fails_alone(case: Case) -> None:
     single, other = case.roots[:2]
     after = {unit.key for unit in case.units if unit.parent == single}
     fail, wanted = case.book.tell("fail", single), case.undisturbed()
@@ -142,7 +142,7 @@ def test_a_unit_that_fails_in_a_pack_fails_alone(case: Case) -> None:  # noqa: F
 
 
 @pytest.mark.usefixtures("one_actor")
-def test_a_unit_that_kills_each_process_is_quarantined_alone_and_no_other(case: Case) -> None:  # noqa: F811
+def test_a_unit_that_kills_each_process_is_quarantined_alone_and_no_other(case: Case) -> None:
     """It kills the first process as soon as all four are in it."""
     single = case.roots[1]
     with ThreadPoolExecutor(1) as pool:
@@ -162,7 +162,7 @@ def test_a_unit_that_kills_each_process_is_quarantined_alone_and_no_other(case: 
     case.check(extra=vain)
 
 
-def test_a_head_that_is_killed_while_packs_are_full(case: Case) -> None:  # noqa: F811
+def test_a_head_that_is_killed_while_packs_are_full(case: Case) -> None:
     holds = [case.book.tell("hold", key) for key in case.roots[1:]]
     head = case.head(pack=str(PACK))
     case.book.wait("end", case.roots[0])
@@ -182,7 +182,7 @@ def test_a_head_that_is_killed_while_packs_are_full(case: Case) -> None:  # noqa
 
 
 @pytest.mark.usefixtures("one_actor")
-def test_real_trainings_in_turns_leave_what_they_leave_alone_also_when_their_process_is_killed(case: Case) -> None:  # noqa: F811
+def test_real_trainings_in_turns_leave_what_they_leave_alone_also_when_their_process_is_killed(case: Case) -> None:
     """Plain timm networks in the product's own sandbox; the process in which they take turns ends once with three in it."""
     submission = faults.plain_submission()
     shutil.copytree(case.workspace / "datasets", case.root / "alone" / "datasets")
