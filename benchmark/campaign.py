@@ -94,7 +94,6 @@ class Campaign:
         targets: Sequence[str] | None = None,
         folds: Sequence[int] | None = None,
         repeats: Sequence[int] | None = None,
-        anywhere: bool = False,
     ) -> Plan:
         """Plan; see `Planner.plan`."""
         datasets = self._datasets(names, targets or self.track.targets)
@@ -107,7 +106,7 @@ class Campaign:
         }
         known = {name: self.store.manifest(name) for name in datasets}
         planner = Planner(self.track, known, self._weights, missing, overlaps)
-        made = planner.plan(self.submissions, names, targets, folds, repeats, anywhere)
+        made = planner.plan(self.submissions, names, targets, folds, repeats)
         self.planned |= made.by_key
         return made
 

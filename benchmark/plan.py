@@ -139,17 +139,15 @@ class Planner:
         targets: Sequence[str] | None = None,
         folds: Sequence[int] | None = None,
         repeats: Sequence[int] | None = None,
-        anywhere: bool = False,
     ) -> Plan:
         """Plan a run.
 
         Args:
             submissions: what to train.
             names: protocols, with sources or without.
-            targets: default: all of the track; others only for protocols that name their sources.
+            targets: default: all of the track; others only for protocols that take no source, or name theirs.
             folds: default: the track's.
             repeats: default: the track's.
-            anywhere: whether a target need not be one of the track's, as for a stage that was trained on a source.
 
         Raises:
             InputError: for an unknown protocol, target, fold or a negative repeat, or sources that are or
@@ -158,8 +156,6 @@ class Planner:
         chosen = [protocols.get(name) for name in names]
         targets = targets or self.track.targets
         for target in targets:
-            if not anywhere and not any(protocol.sources for protocol in chosen):
-                self.track.sources_of(target)
             for protocol in chosen:
                 if protocol.sourced:
                     check(target, self._sources(protocol, target), self.manifests, self.overlaps)

@@ -107,7 +107,7 @@ class Rebuilder:
         self._link(record, track)
         self._weights(record, submission)
         asked = _asked(record)
-        plan = self.campaign(track, submission).plan(*asked, anywhere=True)
+        plan = self.campaign(track, submission).plan(*asked)
         unit = plan.by_key.get(record["key"])
         if unit is None:
             raise self._other_key(record, plan)

@@ -232,7 +232,7 @@ def _train(rebuilder: Rebuilder, found: Sequence[Rebuilt], way: Way, bar: Bar) -
         units = {unit.key: unit for one in members for unit in one.chain}
         campaign = rebuilder.campaign(members[0].track, members[0].submission)
         for one in members:
-            campaign.plan(*one.asked, anywhere=True)
+            campaign.plan(*one.asked)
         todo = campaign.todo(Plan(members[0].track, list(units.values())))
         if todo:
             with bar(todo) as progress:

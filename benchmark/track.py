@@ -115,8 +115,9 @@ class Track(Strict):
             if pair.target == target:
                 return pair.sources
         raise InputError(
-            "not a target of this track", file=self.name, field="target", found=target, allowed=self.targets
-        )
+            "not a target of this track", file=self.name, field="target", found=target, allowed=self.targets,
+            hint="For others name the sources (--source), or protocols that take none (-p imagenet)",
+        )  # fmt: skip
 
     @property
     def digest(self) -> str:

@@ -234,3 +234,12 @@ def test_keys_of_the_published_ledger_are_as_they_were() -> None:
         unit = plan.by_key[record["key"]]
         assert (unit.arm, list(unit.chain), unit.parent) == (record["arm"], record["chain"], record["parent"])
     assert POCKET.digest in {record["track"]["digest"] for record in records}
+
+
+def test_a_protocol_without_a_source_may_have_any_target() -> None:
+    plan = chains("my-g", ["scratch", "imagenet"])
+    assert [(unit.arm, unit.dataset, unit.parent) for unit in plan.units] == [
+        (arm, "my-g", None) for fold in tracks.load("smoke").folds for arm in ("scratch", "imagenet")
+    ]
+    with pytest.raises(InputError, match=r"not a target of this track; found 'my-g'.*--source"):
+        chains("my-g", ["imagenet", "two-step"])
