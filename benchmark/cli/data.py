@@ -9,13 +9,16 @@ import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, note, say, table
 from benchmark.cli.data_new import new
+from benchmark.cli.data_resplit import resplit
 from benchmark.errors import InputError, IntegrityError
 
 if TYPE_CHECKING:
+    from benchmark.data.card import Card
     from benchmark.data.store import Dataset, Store
 
-app = typer.Typer(help="Datasets: list, fetch, import, make, verify, show, audit.", no_args_is_help=True)
+app = typer.Typer(help="Datasets: list, fetch, import, make, resplit, verify, show, audit.", no_args_is_help=True)
 app.command()(new)
+app.command()(resplit)
 
 Name = Annotated[str, typer.Argument(help="A dataset, as `karyobench data list` names it.")]
 
@@ -61,7 +64,7 @@ def fetch(
     from benchmark.data.store import Store
 
     store = Store(workspace)
-    card = store.card(name)
+    card = _with_files(store.card(name))
     if card.simulated:
         with bar(f"rendering {name}") as progress:
             imports.render_simulated(store, card, progress)
@@ -104,7 +107,7 @@ def import_(
     if "/" in name:
         _import_own(store, Path(name), path)
         return
-    card = store.card(name)
+    card = _with_files(store.card(name))
     if card.simulated:
         with bar(f"rendering {name}") as progress:
             imports.render_simulated(store, card, progress)
@@ -113,6 +116,15 @@ def import_(
         raise InputError("a path is needed", field="PATH", hint=f"Or download it: karyobench data fetch {name}")
     else:
         _import(store, name, path)
+
+
+def _with_files(card: Card) -> Card:
+    """The card, unless its images come from no file."""
+    if card.layout == "resplit":
+        raise InputError(
+            "its images are those of another dataset", field="NAME", found=card.name, hint="It was made by: karyobench data resplit"
+        )  # fmt: skip
+    return card
 
 
 def _import_own(store: Store, folder: Path, path: Path | None) -> None:

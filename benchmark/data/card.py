@@ -59,8 +59,9 @@ class Card(Strict):
     stain: Literal["Q", "G"]
     polarity: Literal["light-on-dark", "dark-on-light"]
     simulated: bool = False
-    layout: Literal["bioimlab", "cir", "cir-origin", "crops", "simulated"] = Field(
-        description="which importer reads it; crops: any folder of images, by the hashes of the manifest"
+    layout: Literal["bioimlab", "cir", "cir-origin", "crops", "simulated", "resplit"] = Field(
+        description="which importer reads it; crops: any folder of images, by the hashes of the manifest; resplit: none, "
+        "its images are those of another dataset of the workspace"
     )
     reading: Reading | None = Field(None, description="crops: how it was read")
     group: Literal["case", "cell", "image"] = Field(
