@@ -7,20 +7,24 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli import insight_attention, insight_errors, insight_quality
+from benchmark.cli import insight_attention, insight_errors, insight_leakage, insight_quality
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
 from benchmark.cli.insight_report import write
 
-app = typer.Typer(help="Why transfer helps: similarity, attention, errors, quality of images.", no_args_is_help=True)
+app = typer.Typer(
+    help="Why transfer helps: similarity, attention, errors, quality of images; what a leak flatters.",
+    no_args_is_help=True,
+)
 app.command()(insight_attention.attention)
 app.command()(insight_errors.errors)
 app.command()(insight_errors.karyotype)
 app.command()(insight_quality.quality)
+app.command()(insight_leakage.leakage)
 
 
 @app.callback()
 def _root() -> None:
-    """Why transfer helps: similarity, attention, errors, quality of images."""
+    """Why transfer helps: similarity, attention, errors, quality of images; what a leak flatters."""
 
 
 @app.command()

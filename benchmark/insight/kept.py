@@ -92,6 +92,14 @@ KINDS = {
         ),
         "benchmark.insight.quality.picture",
     ),
+    "leakage": Kind(
+        "benchmark.insight.leakage.schema:Leakage", "benchmark.insight.leakage.render", "What a careless split flatters",
+        lambda report: [
+            report.careful.dataset, report.careless.dataset, sorted([one.submission, one.protocol] for one in report.trials),
+        ],
+        lambda report, words: (Said(one.submission, one.sentence) for one in report.trials),
+        "benchmark.insight.leakage.picture",
+    ),
 }  # fmt: skip
 """The kinds of report, by the word that `karyobench insight` has for them."""
 
@@ -167,7 +175,7 @@ def check(one: Kept, ledger: Ledger, where: Path) -> None:
     records = ledger.records()
     tracks = {record["track"]["digest"] for record in records}
     named = list(_named(one.report))
-    if (named or one.kind in ("errors", "karyotype")) and one.report.track_digest not in tracks:
+    if (named or one.kind in ("errors", "karyotype", "leakage")) and one.report.track_digest not in tracks:
         raise InputError(
             "the ledger holds no record of this track", file=where, field="track_digest", found=one.report.track_digest
         )
