@@ -67,7 +67,9 @@ def test_what_cannot_be_run_is_said_with_its_reason(ask: Any) -> None:
     [
         ({"protocols": ["three-step"]}, "no such protocol; found 'three-step'"),
         ({"folds": [7]}, "no such fold; found 7"),
-        ({"targets": ["cir-g"]}, "not a target of this track"),
+        ({"targets": ["cir-g"], "protocols": ["two-step"]}, "not a target of this track"),
+        ({"targets": ["cir-g"]}, "nothing could be run: tiny-net scratch → cir-g: dataset cir-g is not imported"),
+        ({"targets": ["nobody"]}, "no dataset of this name; found 'nobody'"),
         ({"sandbox": "box"}, "no such sandbox; found 'box'"),
     ],
 )
