@@ -200,12 +200,20 @@ def _same_submission(results: Results, both: Both) -> None:
 
 
 def _same_track(results: Results, both: Both) -> None:
-    one, other = (results.ledger.document("tracks", held.trial.track_digest) for held in both)
-    for part in ALIKE:
-        for key in sorted({*one[part], *other[part]}):
-            mine, theirs = one[part].get(key), other[part].get(key)
-            if mine != theirs:
-                raise _differ(results, both, "tracks", f"{part}.{key}", theirs, mine)
+    documents = (results.ledger.document("tracks", held.trial.track_digest) for held in both)
+    one, other = (dict(_settings({part: track[part] for part in ALIKE})) for track in documents)
+    for field in sorted({*one, *other}):
+        if one.get(field) != other.get(field):
+            raise _differ(results, both, "tracks", field, other.get(field), one.get(field))
+
+
+def _settings(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """A part of a track as (setting, value), nested ones with dots."""
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from _settings(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def _same_images(results: Results, both: Both) -> None:
@@ -242,6 +250,6 @@ def _all_folds(results: Results, held: Held) -> None:
         where = Where(held.trial.target, held.trial.track)
         raise InputError(
             f"folds of {held.trial.submission} by {held.arm.protocol} on {where.dataset} are missing", file=results.ledger.path,
-            field="folds", found=sorted(folds), allowed=f"all of 0 to {FOLDS - 1}, which together test every image once",
+            field="folds", found=sorted(folds), allowed=f"all of 0 to {FOLDS - 1} in one repeat, which together test every image once",
             hint=_run(where, held.trial.submission, held.arm.protocol, missing),
         )  # fmt: skip

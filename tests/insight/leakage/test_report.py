@@ -174,6 +174,7 @@ def test_another_track_of_the_same_recipe_may_hold_the_other_split(maker: Any) -
     ({"preprocess": {"size": 48}}, "preprocess.size: tracks differ.*found 48; allowed: 32"),
     ({"recipe": {"epochs": 3}}, "recipe.epochs: tracks differ.*found 3; allowed: 2"),
     ({"recipe": {"epochs": 2, "lr": 1}}, "recipe.lr: tracks differ"),
+    ({"recipe": {"epochs": 2, "augment": {"bend": 0.1}}}, "recipe.augment.bend: tracks differ.*found 0.1; allowed: None"),
 ])  # fmt: skip
 def test_another_recipe_or_other_pixels_are_refused(maker: Any, changes: dict[str, Any], message: str) -> None:
     fill(maker, changes=({}, tracked(maker, **changes)))
