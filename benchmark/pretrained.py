@@ -187,7 +187,7 @@ def _offline(repository: str) -> WeightsUnavailable:
 
 
 def _fetch(repository: str, filename: str, revision: str, offline: bool, cache: Path | None) -> Path:
-    from huggingface_hub import HfApi, errors, hf_hub_download
+    from huggingface_hub import errors, hf_hub_download
 
     options: dict[str, Any] = {"revision": revision, "cache_dir": cache, "endpoint": endpoint(), "token": False}
     try:
@@ -195,6 +195,8 @@ def _fetch(repository: str, filename: str, revision: str, offline: bool, cache: 
     except errors.LocalEntryNotFoundError as error:
         if offline:
             raise _offline(repository) from error
+    from huggingface_hub import HfApi  # takes as long to import as a plan of the whole study
+
     with disk_errors(cache or Path("the hub's cache")), _hub_errors(repository):
         # Asked first because it fails at once where nobody answers; the download would try for half a minute.
         HfApi(endpoint=endpoint(), token=False).model_info(repository, revision=revision, timeout=TIMEOUT)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from benchmark import __version__
 from benchmark.cli import (
@@ -29,8 +31,28 @@ from benchmark.cli import (
 )
 from benchmark.errors import KaryoError
 
+
+class Root(TyperGroup):
+    """Its help is plain: what draws the boxes of the commands' own takes as long to import as all the rest."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Usage, options and every command with its whole summary."""
+        self.format_usage(ctx, formatter)
+        self.format_help_text(ctx, formatter)
+        with formatter.section("Options"):
+            formatter.write_dl([told for one in self.get_params(ctx) if (told := one.get_help_record(ctx))])
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _summary(command.help)) for name, command in self.commands.items()])
+
+
+def _summary(text: str | None) -> str:
+    """The first paragraph of a command's help, on one line."""
+    return " ".join((text or "").partition("\n\n")[0].split())
+
+
 app = typer.Typer(
     name="karyobench",
+    cls=Root,
     help="Does pre-training on a related stain help this architecture on these chromosomes?\n\n"
     "Start with: karyobench demo",
     no_args_is_help=True,

@@ -15,8 +15,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Any
 
-from docker.errors import APIError, NotFound
-
 from benchmark.errors import InfrastructureError
 from benchmark.files import disk_errors
 from benchmark.sandbox.base import EpochReport
@@ -75,6 +73,8 @@ def collect(keeper: Any, output: Path) -> None:
         BadOutputError: when an agreed name is not a regular, dense file of a plausible size; names all that are not.
         InfrastructureError: when the disk of the host is full.
     """
+    from docker.errors import NotFound
+
     found = sorted(listing(keeper).items())
     if why := [text for name, entry in found if (text := refused(name, *entry))]:
         raise BadOutputError("; ".join(why))
@@ -133,6 +133,8 @@ class Tail:
 
     def read(self) -> None:
         """Read what is new; silently nothing when it is no regular file."""
+        from docker.errors import APIError
+
         path = f"{FOLDER}/log.jsonl"
         script = 'test -f "$1" && test ! -L "$1" && timeout 2 tail -c "+$2" -- "$1" | head -c 65536'
         with contextlib.suppress(APIError):

@@ -23,9 +23,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from docker.errors import APIError, NotFound
-from docker.types import DeviceRequest, LogConfig, Mount, Ulimit
-
 from benchmark.errors import InfrastructureError, InputError, KaryoError
 from benchmark.job import MACHINE_FAILED
 from benchmark.sandbox.base import STOPPED, EpochReport, Limits, Outcome, Sandbox
@@ -145,6 +142,8 @@ def _readable(inputs: Path) -> None:
 
 def options(built: Built, limits: Limits) -> dict[str, Any]:
     """What every container of a unit is started with."""
+    from docker.types import LogConfig, Ulimit
+
     return {
         "image": built.id,
         "network_mode": "none",
@@ -171,6 +170,9 @@ def options(built: Built, limits: Limits) -> dict[str, Any]:
 @contextmanager
 def _place(client: Any, built: Built, limits: Limits) -> Iterator[_Place]:
     """Volume and keeper of one unit, gone afterwards with every container that used them."""
+    from docker.errors import APIError
+    from docker.types import Mount
+
     name = f"karyobench-{uuid.uuid4().hex[:16]}"
     labels = {OWNER: owner(), UNIT: name}
     size = f"size={limits.output},nr_inodes=4096,mode=1777,nosuid,nodev,noexec"
@@ -185,9 +187,9 @@ def _place(client: Any, built: Built, limits: Limits) -> Iterator[_Place]:
         yield _Place(name, client.containers.run(**small, detach=True))
     finally:
         for container in client.containers.list(all=True, ignore_removed=True, filters={"label": f"{UNIT}={name}"}):
-            with contextlib.suppress(APIError, NotFound):
+            with contextlib.suppress(APIError):
                 container.remove(force=True, v=True)
-        with contextlib.suppress(APIError, NotFound):
+        with contextlib.suppress(APIError):
             client.volumes.get(name).remove(force=True)
 
 
@@ -202,6 +204,9 @@ def _run(
     stopping: threading.Event,
 ) -> _Ended:
     """Start the worker's container and wait for its end, or end it."""
+    from docker.errors import APIError
+    from docker.types import DeviceRequest, Mount
+
     chosen = options(built, limits)
     chosen["labels"] = {**chosen["labels"], UNIT: place.volume}
     chosen["mounts"] = [Mount("/inputs", str(inputs), type="bind", read_only=True), Mount(FOLDER, place.volume)]

@@ -7,8 +7,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError
-
 OWNER = "org.karyobench.owner"
 """Label of containers and volumes."""
 
@@ -44,6 +42,8 @@ def alive(label: str) -> bool:
 
 def reap(client: Any) -> int:
     """Remove containers and volumes whose harness is gone; returns how many containers."""
+    from docker.errors import APIError
+
     found = [
         one
         for one in client.containers.list(all=True, ignore_removed=True, filters={"label": OWNER})
