@@ -187,16 +187,16 @@ def _offline(repository: str) -> WeightsUnavailable:
 
 
 def _fetch(repository: str, filename: str, revision: str, offline: bool, cache: Path | None) -> Path:
-    from huggingface_hub import errors, hf_hub_download
+    from huggingface_hub import try_to_load_from_cache
+
+    known = try_to_load_from_cache(repository, filename, cache_dir=cache, revision=revision)
+    if isinstance(known, str):
+        return Path(known)
+    if offline:
+        raise _offline(repository)
+    from huggingface_hub import HfApi, hf_hub_download  # take as long to import as a plan of the whole study
 
     options: dict[str, Any] = {"revision": revision, "cache_dir": cache, "endpoint": endpoint(), "token": False}
-    try:
-        return Path(hf_hub_download(repository, filename, local_files_only=True, **options))
-    except errors.LocalEntryNotFoundError as error:
-        if offline:
-            raise _offline(repository) from error
-    from huggingface_hub import HfApi  # takes as long to import as a plan of the whole study
-
     with disk_errors(cache or Path("the hub's cache")), _hub_errors(repository):
         # Asked first because it fails at once where nobody answers; the download would try for half a minute.
         HfApi(endpoint=endpoint(), token=False).model_info(repository, revision=revision, timeout=TIMEOUT)
