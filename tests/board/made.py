@@ -69,8 +69,8 @@ def row(number: int, target: str, ranked: int, track: str = "pocket", simulated:
             energy_joules=None if number % 2 else 1234.5,
         )  # fmt: skip
     badges: list[m.Badge] = ["simulated"] if simulated else []
-    badges += (["sealed"], ["self-run"], ["self-run", "unpinned"], ["sealed", "flagged"])[number % 4]  # type: ignore[arg-type]
-    badges += ([], ["bitwise"], ["statistical"], ["not reproduced"])[number // 2 % 4]  # type: ignore[arg-type]
+    badges += (["sealed"], ["self-run"], ["self-run", "unpinned"], ["sealed", "flagged"])[number % 4]
+    badges += ([], ["bitwise"], ["statistical"], ["not reproduced"])[number // 2 % 4]
     return m.Row(
         track=track, submission=f"net-{number:05d}" if number else "tf-efficientnet-lite0",
         title=SCRIPT if number == 1 else f"Net {number} with a name – café" if number else "EfficientNet-Lite0",

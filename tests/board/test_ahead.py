@@ -38,8 +38,8 @@ def ledger(maker: Any) -> Ledger:
 
 def computed(ledger: Ledger, workers: int) -> tuple[dict[str, Any], dict[str, list[int]]]:
     memo = Gathered()
-    memo.put = lambda found: memo.figures.update({key: json.loads(text) for key, text in found})  # type: ignore[method-assign]
-    memo.has = lambda key: key in memo.figures  # type: ignore[method-assign]
+    memo.put = lambda found: memo.figures.update({key: json.loads(text) for key, text in found})
+    memo.has = lambda key: key in memo.figures
     results = Results(ledger, memo=memo)
     with ahead.reading(results, workers):
         pass

@@ -26,7 +26,7 @@ def test_confusions_are_summed_over_repeats_and_classes_carry_their_gains(maker:
     assert np.array_equal(target.confusion["two-step"], confusion(truth, said, 24))
     assert len(target.by_class) == 24
     for one in target.by_class:
-        assert one.gain == pytest.approx(one.f1["two-step"] - one.f1["imagenet"])  # type: ignore[operator]
+        assert one.gain == pytest.approx(one.f1["two-step"] - one.f1["imagenet"])
         assert one.low is not None and one.high is not None and one.low <= one.gain <= one.high
 
 

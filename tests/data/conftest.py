@@ -56,7 +56,7 @@ class Server:
 
     def add(self, path: str, data: bytes = b"", **how: object) -> str:
         """Serve something; returns its address."""
-        self.routes[path] = Served(data, **how)  # type: ignore[arg-type]
+        self.routes[path] = Served(data, **how)
         return self.base + path
 
 
@@ -148,7 +148,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     http = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     http.daemon_threads = True
     state = Server(http.server_address[1])
-    handler.state = state  # type: ignore[attr-defined]
+    handler.state = state
     thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield state

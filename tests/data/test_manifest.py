@@ -18,7 +18,7 @@ SHA = "0" * 64
 
 
 def entry(image: str, **changes: object) -> Entry:
-    return Entry(image, "1", "c1", "p1", 10, 20, SHA, 0, -1)._replace(**changes)  # type: ignore[arg-type]
+    return Entry(image, "1", "c1", "p1", 10, 20, SHA, 0, -1)._replace(**changes)
 
 
 def text(*lines: str) -> str:

@@ -171,4 +171,4 @@ def test_unknown_dataset() -> None:
 @pytest.mark.parametrize(("field", "value"), [("cases", 0), ("cells", 0), ("seed", -1), ("stain", "R")])
 def test_settings_are_checked(field: str, value: object) -> None:
     with pytest.raises(InputError, match=field):
-        Settings(**{"stain": "Q", "seed": 0, field: value})  # type: ignore[arg-type]
+        Settings(**{"stain": "Q", "seed": 0, field: value})

@@ -188,7 +188,7 @@ def test_a_partly_written_checkpoint(case: Case) -> None:
     with faults.quick():
         options = Options(address=case.ray.address)
         case.campaign.run(case.alone, lambda unit, line: None, sandbox="simulated", engine="ray", options=options)
-    document = case.campaign.artefacts.document(case.child.parent)  # type: ignore[union-attr]
+    document = case.campaign.artefacts.document(case.child.parent)
     assert document is not None and document.checkpoint is not None
     blob = Path(case.store) / "blobs" / document.checkpoint[:2] / document.checkpoint
     blob.write_bytes(blob.read_bytes()[:-1])

@@ -156,7 +156,7 @@ def test_a_unit_that_kills_each_process_is_quarantined_alone_and_no_other(case: 
     assert len(case.campaign.ledger.records()) == 6
     assert case.book.count("start", single) == 3, "once beside others, and twice alone"
     assert alone(case, single) and all(alone(case, key) for key in case.roots)
-    case.book.told("killer", single).unlink()  # type: ignore[union-attr]
+    case.book.told("killer", single).unlink()
     vain = case.book.count("start") - 6
     case.run(pack=PACK)
     case.check(extra=vain)

@@ -195,7 +195,7 @@ def test_a_task_answers_for_each_unit_when_it_ends_and_its_time_for_those_that_h
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threading.Thread, "join", over)
-        Call(execute, tmp_path)(units)  # type: ignore[arg-type]
+        Call(execute, tmp_path)(units)
     said = {one.key: Batch(tmp_path, ()).read(one.key) or {} for one in units}
     assert said["quick"] == {"document": {"key": "quick"}}
     assert said["broken"]["fault"] == {"kind": "passing", "reason": "OSError: disk full"}

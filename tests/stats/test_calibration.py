@@ -51,7 +51,7 @@ def test_true_gain_is_what_a_large_experiment_shows() -> None:
 
 @pytest.mark.parametrize(("scenario", "wanted"), [("margin", 0.005), ("point", 0.01)])
 def test_an_effect_gives_the_gain_it_is_for(scenario: str, wanted: float) -> None:
-    logit, margin = effect_for(SMALL, scenario, 0)  # type: ignore[arg-type]
+    logit, margin = effect_for(SMALL, scenario, 0)
     gain, _ = true_gain(SMALL, logit, 1)
     assert gain == pytest.approx(wanted, abs=0.0015) and margin == 0.005
 

@@ -281,7 +281,7 @@ def test_interval_of_a_mean_is_near_the_normal_one() -> None:
         (lambda c: c._replace(arm=c.arm._replace(claimed=-c.arm.claimed)), "negative count"),
     ],
 )
-def test_a_bad_cell_is_refused(change, message: str) -> None:  # type: ignore[no-untyped-def]
+def test_a_bad_cell_is_refused(change, message: str) -> None:
     *good, last = simulated("q", 0, 3)
     with pytest.raises(ValueError, match=message):
         answer([*good, change(last)], {"q": DESIGN}, resamples=99)
@@ -306,4 +306,4 @@ def test_a_submission_of_two_families_is_refused() -> None:
 def test_bad_questions_are_refused(change: dict[str, object], message: str) -> None:
     good = {"cells": simulated("q", 0, 3), "designs": {"q": DESIGN}, "resamples": 39}
     with pytest.raises(ValueError, match=message):
-        answer(**(good | change))  # type: ignore[arg-type]
+        answer(**(good | change))

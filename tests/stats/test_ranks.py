@@ -169,7 +169,7 @@ def test_a_submission_that_is_clearly_first_moves_all_others_by_one() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10_000), st.randoms(use_true_random=False))
-def test_order_of_submissions_does_not_matter(seed: int, shuffler) -> None:  # type: ignore[no-untyped-def]
+def test_order_of_submissions_does_not_matter(seed: int, shuffler) -> None:
     scores = np.random.default_rng(seed).normal(0, 5, 6)
     args = [table(seed + i, scores, 120) for i in range(3)]
     order = list(range(6))
@@ -266,4 +266,4 @@ def test_bad_input_is_refused(change: dict[str, object], message: str) -> None:
     good = {"scores": np.array([1.0, 0.0]), "df": 9, "level": 0.95}
     good |= {name: np.ones((2, 100)) for name in ("resampled", "by_training", "by_group")}
     with pytest.raises(ValueError, match=message):
-        ranks(**(good | change))  # type: ignore[arg-type]
+        ranks(**(good | change))

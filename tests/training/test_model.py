@@ -48,7 +48,7 @@ def own(tmp_path: Path, text: str = GOOD, **more: Any) -> tuple[ModelSpec, Path]
 def test_timm_with_kwargs_size_and_classes() -> None:
     spec = {"timm": "test_vit", "img_size_argument": True, "kwargs": {"depth": 2}}
     network = build(spec, num_classes=7, in_chans=1, img_size=64)
-    assert len(network.blocks) == 2  # type: ignore[arg-type]
+    assert len(network.blocks) == 2
     assert network(torch.zeros(3, 1, 64, 64)).shape == (3, 7)
 
 
@@ -67,7 +67,7 @@ def test_weights_come_from_the_global_generator_and_nothing_else_is_drawn() -> N
 def test_own_code_gets_size_and_kwargs(tmp_path: Path) -> None:
     spec, folder = own(tmp_path, kwargs={"width": 6})
     network = build(spec.model_dump(mode="json"), folder, num_classes=5, in_chans=2, img_size=40)
-    assert network.body.weight.shape[:2] == (6, 2)  # type: ignore[union-attr]
+    assert network.body.weight.shape[:2] == (6, 2)
     assert network.seen == 40
     assert network.training
 
@@ -81,7 +81,7 @@ def test_two_submissions_and_two_versions_do_not_mix(tmp_path: Path) -> None:
         folder.mkdir(exist_ok=True)
         (folder / "helper.py").write_text(helper)
         spec, _ = own(folder, text.format(width))
-        widths.append(build(spec, folder, img_size=32).body.weight.shape[0])  # type: ignore[union-attr]
+        widths.append(build(spec, folder, img_size=32).body.weight.shape[0])
     assert widths == [2, 3, 5]
     assert "helper" not in sys.modules
 
@@ -164,7 +164,7 @@ def test_probe_leaves_modes_statistics_and_generators_alone() -> None:
     mean, state = network[1].running_mean.clone(), torch.get_rng_state()  # type: ignore[operator, union-attr]
     probe(network, "mine", num_classes=24, in_chans=3, img_size=8)
     assert [module.training for module in network] == [True, False, True, True, True]
-    assert torch.equal(mean, network[1].running_mean)  # type: ignore[arg-type]
+    assert torch.equal(mean, network[1].running_mean)
     assert torch.equal(state, torch.get_rng_state())
 
 

@@ -156,7 +156,7 @@ def test_a_device_that_serves_nobody_any_more_ends_the_process_and_blames_no_uni
         together.take(unit(number, "together", CNN))
     together.round()
     member = together.active[0]
-    member.work._rest = iter(())  # type: ignore[assignment]
+    member.work._rest = iter(())
     member.advance = lambda: member.work._failed(RuntimeError("CUDA error: illegal access"))  # type: ignore[method-assign,func-returns-value,assignment]
     with pytest.raises(RuntimeError, match="CUDA error"):
         together.round()

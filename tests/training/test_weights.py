@@ -68,7 +68,7 @@ def test_the_same_as_timm_does(
     network = build({"timm": architecture, "kwargs": kwargs, "img_size_argument": bool(native)}, img_size=size)
     before = {key: value.clone() for key, value in network.state_dict().items()}
     found = load_imagenet(network, path)
-    head = network.pretrained_cfg["classifier"]  # type: ignore[index]
+    head = network.pretrained_cfg["classifier"]
     assert set(found.dropped) == {f"{head}.weight", f"{head}.bias"}
     for key, value in network.state_dict().items():
         reference = before if key.startswith(head + ".") else wanted.state_dict()

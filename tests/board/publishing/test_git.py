@@ -137,7 +137,7 @@ def test_killed_before_the_branch_moves_the_next_run_completes(
     def dies(*arguments: str, **options: object) -> object:
         if arguments[0] == "update-ref":
             raise KeyboardInterrupt
-        return real(*arguments, **options)  # type: ignore[arg-type]
+        return real(*arguments, **options)
 
     monkeypatch.setattr(git, "_git", dies)
     with pytest.raises(KeyboardInterrupt):

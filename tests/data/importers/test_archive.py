@@ -53,7 +53,7 @@ def as_zip(path: Path, files: dict[str, bytes]) -> Path:
 
 def as_tar(path: Path, files: dict[str, bytes], mode: str = "w:gz") -> Path:
     """Pack files as a tar."""
-    with tarfile.open(path / "a.tar", mode) as archive:  # type: ignore[call-overload]
+    with tarfile.open(path / "a.tar", mode) as archive:
         folder = tarfile.TarInfo("set")
         folder.type = tarfile.DIRTYPE
         archive.addfile(folder)

@@ -101,7 +101,7 @@ def test_images_of_a_cell_are_not_taken_for_independent() -> None:
     """Copies of every image, each in its cell, tell nothing new."""
     found = predictions(4, 12)
     copied = [(np.tile(t, 4), np.tile(g, 4), np.tile(f, 4), np.tile(s, (1, 4))) for t, g, f, s in found]
-    one, other = (difference(tuple(side(*s) for s in pair), 12) for pair in (found, copied))  # type: ignore[arg-type]
+    one, other = (difference(tuple(side(*s) for s in pair), 12) for pair in (found, copied))
     assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high))
 
 
