@@ -33,9 +33,10 @@ def clean(
               karyobench store clean -w work --days 30 --remove
     """
     from benchmark.artefacts import Artefacts, clean
+    from benchmark.artefacts.store import DAY
 
     found = Artefacts(store or str((workspace / cluster.STORE).absolute()))
-    seen = clean.survey(found, days * 86400.0)
+    seen = clean.survey(found, days * DAY)
     gone = clean.remove(found, seen) if remove else {}
     if json:
         emit(

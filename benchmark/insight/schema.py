@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from benchmark.files import Strict
+from benchmark.insight.estimate import Basis, Found
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -19,6 +20,26 @@ class Span(Strict):
     value: Number
     low: Number
     high: Number
+
+
+class Estimate(Strict):
+    """A value with its 95 % interval and what it speaks of."""
+
+    value: Number
+    low: Number | None
+    high: Number | None
+    basis: Basis = Field(description="what was allowed for; `groups`: these trainings only; `none`: no interval")
+
+    @classmethod
+    def of(cls, found: Found) -> Self:
+        """An estimate in a report's form."""
+        return cls(value=found.value, low=found.low, high=found.high, basis=found.basis)
+
+    @classmethod
+    def part(cls, found: Found) -> Self:
+        """The same of a part of 1, which no interval leaves."""
+        low, high = (None if bound is None else min(max(bound, 0.0), 1.0) for bound in (found.low, found.high))
+        return cls(value=found.value, low=low, high=high, basis=found.basis)
 
 
 class Facts(Strict):

@@ -27,7 +27,7 @@ from tests.engine import faults
 from tests.engine.faults import campaign_of
 from tests.engine.ray_cluster import MARK, Case
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.slow
 
 
 def sockets(listening: str = "0A") -> dict[str, str]:

@@ -21,7 +21,7 @@ from tests.engine import faults
 from tests.engine.faults import BOOK
 from tests.engine.ray_cluster import ROOT, Case, Ray, free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.slow
 
 CLUSTER = """
 import sys

@@ -23,7 +23,7 @@ from tests.engine import faults
 from tests.engine.ray_cluster import Case
 from tests.remote.inline import facts
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = pytest.mark.slow
 
 PACK = 4
 

@@ -87,7 +87,8 @@ def scores(row: Row) -> Markup:
         ("Time of one", True), ("Energy of one", True),
     )  # fmt: skip
     return _table(
-        "Small: 95 % interval, for new trainings on new groups; with * for these very trainings on new groups.",
+        "Small: 95 % interval, for new trainings on new groups; with * for these very trainings on new groups. "
+        "Time and energy: with the stages before it; time of the processor, where that was read.",
         heads, (_score_row(name, result) for name, result in row.results.items()), f"Scores on {row.target}",
     )  # fmt: skip
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from benchmark.board.pictures.figure import FAINT, INK, Kind, both, caption, settings
-from benchmark.insight.errors.schema import Errors, Estimate, Trial
+from benchmark.insight.errors.schema import Errors, Trial
+from benchmark.insight.schema import Estimate
 from benchmark.protocol import base
 
 LOOKS = {"scratch": ("#009e73", "^"), "imagenet": ("#d55e00", "o"), "two-step": ("#0072b2", "D"),

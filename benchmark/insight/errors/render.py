@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from benchmark.insight.compare import number
-from benchmark.insight.errors.schema import Errors, Estimate, Trial
+from benchmark.insight.errors.schema import Errors, Trial
 from benchmark.insight.render import table
+from benchmark.insight.schema import Estimate
 from benchmark.wording import p_value
 
 LISTED = 15

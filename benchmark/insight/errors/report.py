@@ -22,6 +22,7 @@ from benchmark.insight.estimate import Floats, Found
 from benchmark.insight.features import Features, backbone
 from benchmark.insight.outputs import Outputs
 from benchmark.insight.quality.kept import measure_dataset
+from benchmark.insight.schema import Estimate
 from benchmark.protocol import BASELINE, TWO_STEP
 from benchmark.results import Results
 from benchmark.stats.bootstrap import Interval
@@ -127,7 +128,7 @@ def _trial(
         images=len(own.truth), groups=own.groups, group_by=data.card.group, rates=tuple(_rate(own, name) for name in names),
         kinds=tuple(_kind(own, one) for one in members),
         discordance=None if apart is None else schema.Discordance(
-            gained=apart.gained, lost=apart.lost, difference=_told(apart.difference), p=apart.p
+            gained=apart.gained, lost=apart.lost, difference=Estimate.of(apart.difference), p=apart.p
         ),
         lookalikes=tuple(_lookalike(own, name, group) for group in confusions.LOOKALIKES for name in names),
         changes=_changes(own),
@@ -142,28 +143,18 @@ def _trial(
     return trial, Seen(own, data, features, members, suspected)
 
 
-def _told(found: Found) -> schema.Estimate:
-    return schema.Estimate(value=found.value, low=found.low, high=found.high, basis=found.basis)
-
-
-def _part(found: Found) -> schema.Estimate:
-    """A part of 1, which no interval leaves."""
-    low, high = (None if bound is None else min(max(bound, 0.0), 1.0) for bound in (found.low, found.high))
-    return schema.Estimate(value=found.value, low=low, high=high, basis=found.basis)
-
-
-def _part_or_none(found: Found | None) -> schema.Estimate | None:
-    return None if found is None else _part(found)
+def _part_or_none(found: Found | None) -> Estimate | None:
+    return None if found is None else Estimate.part(found)
 
 
 def _rate(own: Outputs, name: str) -> schema.Rate:
-    return schema.Rate(protocol=name, rate=_part(sets.rate(own, name)))
+    return schema.Rate(protocol=name, rate=Estimate.part(sets.rate(own, name)))
 
 
 def _kind(own: Outputs, one: sets.Members) -> schema.Kind:
     return schema.Kind(
-        key=one.kind.key, title=one.kind.title, images=float(one.chosen.sum(axis=1).mean()), share=_part(one.share),
-        expected=one.expected, ratio=None if one.ratio is None else _told(one.ratio), always=tuple(own.ids(one.always)),
+        key=one.kind.key, title=one.kind.title, images=float(one.chosen.sum(axis=1).mean()), share=Estimate.part(one.share),
+        expected=one.expected, ratio=None if one.ratio is None else Estimate.of(one.ratio), always=tuple(own.ids(one.always)),
     )  # fmt: skip
 
 
@@ -184,7 +175,7 @@ def _changes(own: Outputs) -> tuple[schema.Change, ...]:
         return ()
     found = [(group, confusions.change(own, group, TWO_STEP, BASELINE)) for group in confusions.LOOKALIKES]
     return tuple(
-        schema.Change(group=group, difference=_told(one), p=one.p, p_adjusted=None)
+        schema.Change(group=group, difference=Estimate.of(one), p=one.p, p_adjusted=None)
         for group, one in found if one is not None
     )  # fmt: skip
 
@@ -255,8 +246,8 @@ def _labels(
 
 
 def _check(one: planted.Check) -> schema.Check:
-    def told(found: Interval) -> schema.Estimate:
-        return schema.Estimate(value=found.value, low=found.low, high=found.high, basis="groups")
+    def told(found: Interval) -> Estimate:
+        return Estimate(value=found.value, low=found.low, high=found.high, basis="groups")
 
     return schema.Check(
         how=one.how, alike=one.alike, rate=one.rate, planted=one.planted, plantings=one.plantings, flagged=one.flagged,

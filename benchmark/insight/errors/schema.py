@@ -7,17 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from benchmark.files import Strict
-from benchmark.insight.estimate import Basis
-from benchmark.insight.schema import Number, Sha256
-
-
-class Estimate(Strict):
-    """A value with its 95 % interval and what it speaks of."""
-
-    value: Number
-    low: Number | None
-    high: Number | None
-    basis: Basis = Field(description="what was allowed for; `groups`: these trainings only; `none`: no interval")
+from benchmark.insight.schema import Estimate, Number, Sha256
 
 
 class Rate(Strict):

@@ -110,14 +110,13 @@ def _tally(own: Outputs, said: Ints) -> Tally:
 
 def shown(found: Found) -> Estimate:
     """An estimate in the report's form, not yet decided."""
-    return Estimate(value=found.value, low=found.low, high=found.high, basis=found.basis, p=found.p)
+    return Estimate.of(found).model_copy(update={"p": found.p})
 
 
 def _score(found: Found | None) -> Estimate:
     """A part of 1, which no interval leaves and which is not tested against nothing."""
     assert found is not None
-    low, high = (None if bound is None else min(max(bound, 0.0), 1.0) for bound in (found.low, found.high))
-    return Estimate(value=found.value, low=low, high=high, basis=found.basis)
+    return Estimate.part(found)
 
 
 def _reading(own: Outputs, name: str, resamples: int) -> Reading:

@@ -7,19 +7,15 @@ from typing import Literal
 from pydantic import Field
 
 from benchmark.files import Strict
-from benchmark.insight.estimate import Basis
+from benchmark.insight.schema import Estimate as Interval
 from benchmark.insight.schema import Number, Sha256
 
 Verdict = Literal["better", "worse", "not decided", "withheld"]
 
 
-class Estimate(Strict):
-    """A value with its 95 % interval and what it speaks of."""
+class Estimate(Interval):
+    """The same with a test, where it is a difference."""
 
-    value: Number
-    low: Number | None
-    high: Number | None
-    basis: Basis = Field(description="what was allowed for; `groups`: these trainings only; `none`: no interval")
     p: Number | None = Field(None, description="of no difference, unadjusted")
     p_adjusted: Number | None = Field(None, description="by Benjamini-Hochberg over all differences of the report")
     verdict: Verdict | None = Field(None, description="of a difference; exploratory")

@@ -6,7 +6,8 @@ from typing import Any
 
 from benchmark.board.pictures.figure import FAINT, INK, Kind, both, caption, ladder, settings
 from benchmark.insight.leakage.report import BY
-from benchmark.insight.leakage.schema import Estimate, Leakage
+from benchmark.insight.leakage.schema import Leakage
+from benchmark.insight.schema import Estimate
 
 CAREFUL, CARELESS = ("#0072b2", "D"), ("#d55e00", "o")
 """Colour and mark (Okabe & Ito 2008)."""

@@ -10,10 +10,10 @@ import numpy as np
 
 from benchmark import provenance
 from benchmark.errors import InputError
-from benchmark.insight.estimate import Found
 from benchmark.insight.leakage import schema, splits
 from benchmark.insight.leakage.difference import RESAMPLES, Side, total
 from benchmark.insight.leakage.splits import Both, Held, Where
+from benchmark.insight.schema import Estimate
 from benchmark.results import Results
 from benchmark.wording import points, protocol_name
 
@@ -125,20 +125,13 @@ def _split(held: Held, number: splits.Ints) -> schema.Split:
     )  # fmt: skip
 
 
-def _estimate(found: Found, score: bool = False) -> schema.Estimate:
-    low, high = found.low, found.high
-    if score and low is not None and high is not None:
-        low, high = max(low, 0.0), min(high, 1.0)
-    return schema.Estimate(value=found.value, low=low, high=high, basis=found.basis)
-
-
 def _scored(held: Held, side: Side, groups: int, resamples: int, seed: int) -> schema.Scored:
     images = [record.get("train_images") for record in held.records]
     known = [one for one in images if one is not None]
     return schema.Scored(
         repeats=len(held.repeats), trainings=side.trainings,
         train_images=float(np.mean(known)) if len(known) == len(images) else None,
-        macro_f1=_estimate(total([(1, side)], groups, resamples, seed), score=True),
+        macro_f1=Estimate.part(total([(1, side)], groups, resamples, seed)),
     )  # fmt: skip
 
 
@@ -161,11 +154,11 @@ def _computed(results: Results, both: Both, resamples: int, seed: int) -> schema
         protocol=both.careful.arm.protocol,
         careful=_scored(both.careful, careful, groups, resamples, seed),
         careless=_scored(both.careless, careless, groups, resamples, seed),
-        flattery=_estimate(total([(1, careless), (-1, careful)], groups, resamples, seed)), sentence="",
+        flattery=Estimate.of(total([(1, careless), (-1, careful)], groups, resamples, seed)), sentence="",
     )  # fmt: skip
 
 
-def span(one: schema.Estimate, signed: bool = False) -> str:
+def span(one: Estimate, signed: bool = False) -> str:
     """`+1.2 [+0.4, +2.0]`, in points."""
     text = points(one.value, signed)
     if one.low is None or one.high is None:
