@@ -1,4 +1,4 @@
-"""Reading and writing files: strict YAML, canonical JSON, hashes, and writes that are whole or absent."""
+"""Reading and writing files: models from YAML, canonical JSON, hashes, and writes that are whole or absent."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from benchmark import strict_yaml
 from benchmark.errors import InfrastructureError, InputError
 
 MAX_YAML = 64 * 1024
@@ -34,27 +35,6 @@ class Strict(BaseModel):
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
-class _Loader(yaml.SafeLoader):
-    """Safe YAML without aliases (no YAML bombs) and without repeated keys."""
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.get_mark()
-            raise yaml.MarkedYAMLError(problem="aliases (*name) are not allowed", problem_mark=mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str | int | float | bool):
-                raise yaml.MarkedYAMLError(problem="a key must be a plain value", problem_mark=key_node.start_mark)
-            if key in seen:
-                raise yaml.MarkedYAMLError(problem=f"key {key!r} twice", problem_mark=key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
 def read_yaml(path: Path, model: type[ModelT]) -> ModelT:
     """Read one YAML file into a pydantic model.
 
@@ -63,7 +43,7 @@ def read_yaml(path: Path, model: type[ModelT]) -> ModelT:
     """
     text = read_text(path, MAX_YAML)
     try:
-        data = yaml.load(text, Loader=_Loader)  # noqa: S506 (a SafeLoader, made stricter)
+        data = strict_yaml.parse(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}" if mark else None
@@ -221,12 +201,6 @@ def atomic(path: Path, durable: bool = True) -> Iterator[IO[bytes]]:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-
-
-def yaml_text(data: object) -> str:
-    """Plain data as YAML for people, in its own order; by the C library where PyYAML has it, which is ten times faster."""
-    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-    return str(yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110))
 
 
 def write_at(path: Path, position: int, data: bytes) -> None:

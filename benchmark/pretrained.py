@@ -186,15 +186,26 @@ def _offline(repository: str) -> WeightsUnavailable:
     )  # fmt: skip
 
 
-def _fetch(repository: str, filename: str, revision: str, offline: bool, cache: Path | None) -> Path:
+def _cached(repository: str, filename: str, revision: str, cache: Path | None) -> Path | None:
+    """The file in the hub client's cache. Where that holds nothing of the repository, its client is not imported:
+    that takes as long as planning the whole study does."""
+    from huggingface_hub import constants
+
+    if not (Path(cache or constants.HF_HUB_CACHE) / f"models--{repository.replace('/', '--')}").is_dir():
+        return None
     from huggingface_hub import try_to_load_from_cache
 
     known = try_to_load_from_cache(repository, filename, cache_dir=cache, revision=revision)
-    if isinstance(known, str):
-        return Path(known)
+    return Path(known) if isinstance(known, str) else None
+
+
+def _fetch(repository: str, filename: str, revision: str, offline: bool, cache: Path | None) -> Path:
+    known = _cached(repository, filename, revision, cache)
+    if known is not None:
+        return known
     if offline:
         raise _offline(repository)
-    from huggingface_hub import HfApi, hf_hub_download  # take as long to import as a plan of the whole study
+    from huggingface_hub import HfApi, hf_hub_download
 
     options: dict[str, Any] = {"revision": revision, "cache_dir": cache, "endpoint": endpoint(), "token": False}
     with disk_errors(cache or Path("the hub's cache")), _hub_errors(repository):

@@ -15,7 +15,6 @@ import importlib
 import math
 import os
 import shutil
-import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -271,6 +270,8 @@ def _check_bundle() -> None:
     bundle = os.environ.get(CA)
     if not bundle:
         return
+    import ssl
+
     try:
         ssl.create_default_context(cafile=bundle)
     except (OSError, ValueError) as error:

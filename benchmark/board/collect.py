@@ -14,6 +14,7 @@ import numpy as np
 
 import benchmark
 from benchmark import protocol as protocols
+from benchmark import strict_yaml
 from benchmark.arm import Arm
 from benchmark.board import elsewhere, figures, history
 from benchmark.board.model import (
@@ -32,7 +33,7 @@ from benchmark.board.model import (
 )
 from benchmark.board.reading import Line, Reading
 from benchmark.data.manifest import CLASSES
-from benchmark.files import digest, yaml_text
+from benchmark.files import digest
 from benchmark.insight.kept import Kept
 from benchmark.overview import answers, ranks
 from benchmark.versions import sentences
@@ -198,7 +199,7 @@ def _track(reading: Reading, label: str, lines: Sequence[Line]) -> TrackInfo:
         harness=tuple(sentences(record for line in lines for record in line.records)),
         datasets=tuple(_dataset(reading, by_target[name], document["folds"]) for name in sorted(by_target)),
         document=document,
-        yaml=yaml_text(document),
+        yaml=strict_yaml.text_of(document),
     )
 
 

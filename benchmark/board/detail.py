@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from benchmark import strict_yaml
 from benchmark.board.collect import number, row
 from benchmark.board.counted import TOGETHER, Known, counted
 from benchmark.board.detail_model import (
@@ -27,7 +28,7 @@ from benchmark.board.versions import own as own_records
 from benchmark.board.versions import versions, withdrawal
 from benchmark.crew import slices
 from benchmark.data.manifest import CLASSES
-from benchmark.files import digest, yaml_text
+from benchmark.files import digest
 from benchmark.protocol import TWO_STEP
 from benchmark.provenance import harness
 from benchmark.records import Record
@@ -151,7 +152,7 @@ def _page(
         note=spec.get("note"),
         parameters=reading.parameters([record for line in current for record in line.records]),
         spec=spec,
-        yaml=yaml_text(_told(spec)),
+        yaml=strict_yaml.text_of(_told(spec)),
         versions=(),
         withdrawal=withdrawal(reading, newest.trial),
         tracks=tuple(tracks),

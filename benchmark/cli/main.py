@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sys
+from collections.abc import Sequence
+from copy import copy
 from typing import Any
 
 import typer
@@ -96,10 +100,21 @@ def _root(
 INTERRUPTED = 130
 
 
+def _asked(arguments: Sequence[str]) -> typer.Typer:
+    """The tree with nothing but the command that is asked for, since Typer reads the options of all that it is given."""
+    name = arguments[0] if arguments else None
+    small = copy(app)
+    small.registered_commands = [one for one in app.registered_commands if one.name == name]
+    small.registered_groups = [one for one in app.registered_groups if one.name == name]
+    return small if small.registered_commands or small.registered_groups else app
+
+
 def main() -> None:
     """Run the command line; a `KaryoError` is one line on standard error."""
+    gc.set_threshold(50_000, 20, 20)  # what a command makes, it mostly keeps
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # to look for them reads every installed package
     try:
-        app()
+        _asked(sys.argv[1:])()
     except KaryoError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

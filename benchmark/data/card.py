@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from benchmark import resources
+from benchmark import resources, strict_yaml
 from benchmark.errors import InputError
-from benchmark.files import Strict, atomic, read_yaml, yaml_text
+from benchmark.files import Strict, atomic, read_yaml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=40)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$", max_length=300)]
@@ -113,7 +113,7 @@ def read(path: Path) -> Card:
 def write(path: Path, card: Card) -> None:
     """Write a card, atomically."""
     with atomic(path) as file:
-        file.write(yaml_text(card.model_dump(mode="json", exclude_defaults=True)).encode())
+        file.write(strict_yaml.text_of(card.model_dump(mode="json", exclude_defaults=True)).encode())
 
 
 def names() -> list[str]:

@@ -175,7 +175,7 @@ def parse(text: str, group_by: str, where: Path | str) -> Manifest:
         if header != COLUMNS:
             found, allowed = ",".join(header), ",".join(COLUMNS)
             raise InputError("wrong columns", file=where, field="line 1", found=found, allowed=allowed)
-        entries = [_entry(row, where, f"line {number}") for number, row in enumerate(reader, start=2)]
+        entries = [_entry(row, where, number) for number, row in enumerate(reader, start=2)]
     except csv.Error as error:
         raise InputError(f"not valid CSV: {error}", file=where, field=f"line {reader.line_num}") from error
     if not entries:
@@ -183,25 +183,41 @@ def parse(text: str, group_by: str, where: Path | str) -> Manifest:
     return build(entries, group_by, where)
 
 
-def _entry(row: list[str], where: Path | str, line: str) -> Entry:
+def _entry(row: list[str], where: Path | str, line: int) -> Entry:
+    try:
+        image, label, cell, case, width, height, sha256, fold, validation_of = row
+        entry = Entry(image, label, cell, case, int(width), int(height), sha256, int(fold), int(validation_of))
+        hashed = bytes.fromhex(sha256).hex() == sha256 and len(sha256) == 64
+    except ValueError:
+        raise _fault(row, where, f"line {line}") from None
+    right = (
+        label in CLASSES and entry.width > 0 and entry.height > 0
+        and -1 <= entry.fold < FOLDS and -1 <= entry.validation_of < FOLDS and hashed
+    )  # fmt: skip
+    if not right:
+        raise _fault(row, where, f"line {line}")
+    return entry
+
+
+def _fault(row: list[str], where: Path | str, line: str) -> InputError:
+    """What is wrong with a row: the first wrong column."""
     if len(row) != len(COLUMNS):
-        raise InputError("wrong number of columns", file=where, field=line, found=len(row), allowed=str(len(COLUMNS)))
+        found, allowed = len(row), str(len(COLUMNS))
+        return InputError("wrong number of columns", file=where, field=line, found=found, allowed=allowed)
     if row[1] not in CLASSES:
-        raise InputError("unknown label", file=where, field=f"{line}, label", found=row[1], allowed="1-22, X, Y")
+        return InputError("unknown label", file=where, field=f"{line}, label", found=row[1], allowed="1-22, X, Y")
     if SHA256.fullmatch(row[6]) is None:
-        raise InputError("not a SHA-256", file=where, field=f"{line}, sha256", found=row[6], allowed="64 hex digits")
+        return InputError("not a SHA-256", file=where, field=f"{line}, sha256", found=row[6], allowed="64 hex digits")
     try:
         width, height, fold, validation_of = int(row[4]), int(row[5]), int(row[7]), int(row[8])
     except ValueError as error:
-        raise InputError("not a whole number", file=where, field=line, found=str(error)) from error
+        return InputError("not a whole number", file=where, field=line, found=str(error))
     for column, side in (("width", width), ("height", height)):
         if side < 1:
-            raise InputError("no such size", file=where, field=f"{line}, {column}", found=side, allowed="1 or more")
-    for column, value in (("fold", fold), ("validation_of", validation_of)):
-        if not -1 <= value < FOLDS:
-            allowed = f"-1 to {FOLDS - 1}"
-            raise InputError("no such fold", file=where, field=f"{line}, {column}", found=value, allowed=allowed)
-    return Entry(row[0], row[1], row[2], row[3], width, height, row[6], fold, validation_of)
+            return InputError("no such size", file=where, field=f"{line}, {column}", found=side, allowed="1 or more")
+    column, value = ("fold", fold) if not -1 <= fold < FOLDS else ("validation_of", validation_of)
+    allowed = f"-1 to {FOLDS - 1}"
+    return InputError("no such fold", file=where, field=f"{line}, {column}", found=value, allowed=allowed)
 
 
 def read(path: Path, group_by: str) -> Manifest:

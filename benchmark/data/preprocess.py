@@ -21,7 +21,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 U8 = npt.NDArray[np.uint8]
@@ -136,6 +135,7 @@ def cut(pixels: U8, polarity: str, upright: bool) -> Foreground:
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     window = slice(rows[0], rows[-1] + 1 + 2 * _BORDER), slice(columns[0], columns[-1] + 1 + 2 * _BORDER)
     light, mask = np.pad(light, _BORDER)[window], np.pad(mask, _BORDER)[window]
+    from PIL import Image
     from scipy import ndimage
 
     clean = np.where(ndimage.binary_dilation(mask, iterations=2), light, 0).astype(np.uint8)
@@ -167,6 +167,8 @@ def place(item: Foreground, how: Preprocess, cell_length: int, cell_bright: floa
     Returns:
         uint8 array of shape (size, size).
     """
+    from PIL import Image
+
     usable = how.size * (1.0 - 2.0 * how.margin)
     shown = usable * (item.length / cell_length) ** how.exponent
     factor = min(shown, usable) / item.length

@@ -12,7 +12,6 @@ from benchmark import track as tracks
 from benchmark.campaign import Campaign
 from benchmark.cli.insight import app
 from benchmark.errors import InputError
-from benchmark.files import yaml_text
 from benchmark.insight import kept, outputs
 from benchmark.insight.attention import picture
 from benchmark.insight.attention.beside import Beside
@@ -20,6 +19,7 @@ from benchmark.insight.attention.report import mean_over_images
 from benchmark.insight.attention.schema import Attention
 from benchmark.ledger import Ledger
 from benchmark.results import Results
+from benchmark.strict_yaml import text_of
 from benchmark.submission import load
 from benchmark.track import Track
 
@@ -94,11 +94,11 @@ def world(made: dict[str, Any], workspace: Path, tiny_track: Track) -> World:
             (folder / name).mkdir()
             (folder / name / "model.py").write_text(code)
             spec = {"name": name, "title": name, "paper": "https://example.org", "license": "MIT"}
-            (folder / name / "submission.yaml").write_text(yaml_text(spec | {"model": {"factory": "model.py:build"}}))
+            (folder / name / "submission.yaml").write_text(text_of(spec | {"model": {"factory": "model.py:build"}}))
         campaign = Campaign(workspace, tiny_track, [load(folder / name) for name in ("seeing", "blind")])
         campaign.run(campaign.todo(campaign.plan(["scratch"], ["sim-q"])), lambda unit, line: None, jobs=1)
         shutil.copytree(workspace, folder / "workspace")
-        track.write_text(yaml_text(tiny_track.model_dump(mode="json")))
+        track.write_text(text_of(tiny_track.model_dump(mode="json")))
     assert tracks.load(str(track)).digest == tiny_track.digest
     shutil.rmtree(workspace)
     shutil.copytree(folder / "workspace", workspace)
@@ -184,7 +184,7 @@ def test_a_network_without_spatial_features_is_named(world: World, tiny_submissi
     campaign = Campaign(world.workspace, tiny_track, [tiny_submission])
     campaign.run(campaign.todo(campaign.plan(["scratch"], ["sim-q"])), lambda unit, line: None, jobs=1)
     spec = tiny_submission.spec.model_dump(mode="json", exclude_none=True)
-    (tiny_submission.folder / "submission.yaml").write_text(yaml_text(spec))
+    (tiny_submission.folder / "submission.yaml").write_text(text_of(spec))
     shutil.copytree(tiny_submission.folder, world.folder / "tiny-net", dirs_exist_ok=True)
     with pytest.raises(InputError, match="tiny-net: this network has no layer with features in space"):
         world("tiny-net")

@@ -8,7 +8,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from benchmark import __version__
-from benchmark.cli.main import app
+from benchmark.cli.main import _asked, app
 
 COMMANDS = [
     [], ["data"], ["data", "list"], ["data", "fetch"], ["data", "import"], ["data", "verify"], ["data", "show"], ["data", "audit"],
@@ -34,6 +34,20 @@ def test_the_first_help_names_every_command_with_its_whole_summary() -> None:
     assert "..." not in said.partition("Commands:")[2] and "--version Print the version." in said
 
 
+@pytest.mark.parametrize("command", [words for words in COMMANDS if words], ids=" ".join)
+def test_a_command_is_the_same_whether_typer_knows_the_others_or_not(command: list[str]) -> None:
+    alone = _asked(command)
+    assert len(alone.registered_commands) + len(alone.registered_groups) == 1
+    for arguments in ([*command, "--help"], [*command, "--none-such"]):
+        one, whole = CliRunner().invoke(alone, arguments), CliRunner().invoke(app, arguments)
+        assert (one.exit_code, one.output) == (whole.exit_code, whole.output)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["--version"], ["plann"], ["-h", "plan"]])
+def test_else_typer_knows_all(arguments: list[str]) -> None:
+    assert _asked(arguments) is app
+
+
 def test_version() -> None:
     assert CliRunner().invoke(app, ["--version"]).output.strip() == __version__
 
@@ -50,13 +64,16 @@ def test_an_error_is_one_line_and_an_exit_code_without_a_traceback(tmp_path: Pat
 
 def test_help_and_plan_do_not_import_torch(tmp_path: Path) -> None:
     code = (
-        "import sys\nsys.argv = {}\nfrom benchmark.cli.main import app\n"
-        "try:\n    app()\nexcept SystemExit:\n    pass\n"
+        "import sys\nsys.argv = {}\nfrom benchmark.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "assert sys.modules.keys().isdisjoint({}), 'something slow was imported'"
     )
     for arguments, slow in (
         (["karyobench", "--help"], {"torch", "timm", "numpy", "rich"}),
-        (["karyobench", "plan", "resnet50", "-w", str(tmp_path)], {"torch", "timm"}),
+        (
+            ["karyobench", "plan", "resnet50", "-w", str(tmp_path)],
+            {"torch", "timm", "huggingface_hub.file_download", "PIL", "ssl"},
+        ),
     ):
         done = subprocess.run(
             [sys.executable, "-c", code.format(arguments, slow)], capture_output=True, text=True, check=False
