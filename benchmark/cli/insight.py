@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli import insight_attention, insight_errors, insight_leakage, insight_quality
+from benchmark.cli import insight_attention, insight_errors, insight_leakage, insight_quality, insight_sweep
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
 from benchmark.cli.insight_report import write
 
 app = typer.Typer(
-    help="Why transfer helps: similarity, attention, errors, quality of images; what a leak flatters.",
+    help="Why transfer helps: similarity, attention, errors, quality of images; what a leak flatters, what a setting does.",
     no_args_is_help=True,
 )
 app.command()(insight_attention.attention)
@@ -20,11 +20,12 @@ app.command()(insight_errors.errors)
 app.command()(insight_errors.karyotype)
 app.command()(insight_quality.quality)
 app.command()(insight_leakage.leakage)
+app.command()(insight_sweep.sweep)
 
 
 @app.callback()
 def _root() -> None:
-    """Why transfer helps: similarity, attention, errors, quality of images; what a leak flatters."""
+    """Why transfer helps: similarity, attention, errors, quality of images; what a leak flatters, what a setting does."""
 
 
 @app.command()

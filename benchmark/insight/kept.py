@@ -100,6 +100,12 @@ KINDS = {
         lambda report, words: (Said(one.submission, one.sentence) for one in report.trials),
         "benchmark.insight.leakage.picture",
     ),
+    "sweep": Kind(
+        "benchmark.insight.sweep.schema:Sweep", "benchmark.insight.sweep.render", "What a setting of the track does",
+        lambda report: [report.setting, sorted([one.submission, one.target, one.protocol] for one in report.trials)],
+        lambda report, words: (Said(one.submission, one.sentence) for one in report.trials),
+        "benchmark.insight.sweep.picture",
+    ),
 }  # fmt: skip
 """The kinds of report, by the word that `karyobench insight` has for them."""
 
@@ -175,7 +181,7 @@ def check(one: Kept, ledger: Ledger, where: Path) -> None:
     records = ledger.records()
     tracks = {record["track"]["digest"] for record in records}
     named = list(_named(one.report))
-    if (named or one.kind in ("errors", "karyotype", "leakage")) and one.report.track_digest not in tracks:
+    if (named or one.kind in ("errors", "karyotype", "leakage", "sweep")) and one.report.track_digest not in tracks:
         raise InputError(
             "the ledger holds no record of this track", file=where, field="track_digest", found=one.report.track_digest
         )

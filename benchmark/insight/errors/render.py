@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from benchmark.insight.compare import number
 from benchmark.insight.errors.schema import Errors, Trial
 from benchmark.insight.render import table
-from benchmark.insight.schema import Estimate
+from benchmark.insight.spans import percent, plain
 from benchmark.wording import p_value
 
 LISTED = 15
 """Images of a kind, and suspects, that are named in the text; the JSON holds all."""
-
-
-def percent(one: Estimate | None, signed: bool = False) -> str:
-    """`4.8 [4.1, 5.6]`, in percent."""
-    return _span(one, lambda value: f"{100 * value:{'+' if signed else ''}.1f}".replace("-", "−"))
-
-
-def plain(one: Estimate | None) -> str:
-    """`2.31 [1.90, 2.80]`."""
-    return _span(one, number)
-
-
-def _span(one: Estimate | None, form: Callable[[float], str]) -> str:
-    if one is None:
-        return "–"
-    bounds = "" if one.low is None or one.high is None else f" [{form(one.low)}, {form(one.high)}]"
-    return form(one.value) + bounds
 
 
 def kinds(trial: Trial) -> str:

@@ -1,5 +1,5 @@
 """What a random split flatters: scores on the same images with cells or people on both sides, and on one side.
 
-`difference` is the estimate, of arrays; `splits` finds in a ledger what may be compared and refuses what may not; `report` puts
+`splits` finds in a ledger what may be compared and refuses what may not; `report` puts
 them together; `schema` is the form of the result, `render` and `picture` show it. May import what `benchmark.insight` may.
 """

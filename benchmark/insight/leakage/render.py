@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from benchmark.insight.leakage.report import BY, span
+from benchmark.insight.leakage.report import BY
 from benchmark.insight.leakage.schema import Leakage, Scored
 from benchmark.insight.render import table
+from benchmark.insight.spans import percent
 
 GROUPS = {"case": "people", "cell": "cells", "image": "images"}
 
@@ -12,8 +13,8 @@ GROUPS = {"case": "people", "cell": "cells", "image": "images"}
 def scores(report: Leakage) -> str:
     """Each submission and protocol under both splits."""
     rows = [
-        (one.submission, one.protocol, _made(one.careful), span(one.careful.macro_f1), _made(one.careless),
-         span(one.careless.macro_f1), span(one.flattery, signed=True), one.flattery.basis)
+        (one.submission, one.protocol, _made(one.careful), percent(one.careful.macro_f1), _made(one.careless),
+         percent(one.careless.macro_f1), percent(one.flattery, signed=True), one.flattery.basis)
         for one in report.trials
     ]  # fmt: skip
     careful, careless = (BY[one.by] for one in (report.careful, report.careless))

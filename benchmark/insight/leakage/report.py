@@ -10,10 +10,11 @@ import numpy as np
 
 from benchmark import provenance
 from benchmark.errors import InputError
+from benchmark.insight.difference import RESAMPLES, Side, total
 from benchmark.insight.leakage import schema, splits
-from benchmark.insight.leakage.difference import RESAMPLES, Side, total
 from benchmark.insight.leakage.splits import Both, Held, Where
 from benchmark.insight.schema import Estimate
+from benchmark.insight.spans import percent
 from benchmark.results import Results
 from benchmark.wording import points, protocol_name
 
@@ -158,20 +159,12 @@ def _computed(results: Results, both: Both, resamples: int, seed: int) -> schema
     )  # fmt: skip
 
 
-def span(one: Estimate, signed: bool = False) -> str:
-    """`+1.2 [+0.4, +2.0]`, in points."""
-    text = points(one.value, signed)
-    if one.low is None or one.high is None:
-        return text
-    return f"{text} [{points(one.low, signed)}, {points(one.high, signed)}]"
-
-
 def _sentence(trial: schema.Trial, both: Both) -> str:
     found = trial.flattery
     by, kept = (held.records[0]["dataset"]["group"] for held in (both.careless, both.careful))
     what = f"{trial.submission} ({protocol_name(trial.protocol)}) on {trial.target}"
     split = "a random split" if by == "image" else f"a split {BY[by]}"
-    figure = f"{span(found, signed=True)} points of macro-F1"
+    figure = f"{percent(found, signed=True)} points of macro-F1"
     scores = f"{points(trial.careless.macro_f1.value)} % with folds {BY[by]}, {points(trial.careful.macro_f1.value)} % where {KEPT[kept]}"
     few = {"groups": "; for these trainings only", "none": "; no interval can be given"}.get(found.basis, "")
     if found.low is None or found.high is None:

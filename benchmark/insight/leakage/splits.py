@@ -16,7 +16,8 @@ import numpy.typing as npt
 from benchmark.arm import Arm, Place, Trial, full_repeats
 from benchmark.data.manifest import FOLDS, Manifest
 from benchmark.errors import InputError
-from benchmark.insight.leakage.difference import Side, side
+from benchmark.insight.difference import Side, side
+from benchmark.insight.settings import settings
 from benchmark.results import Results
 
 Ints = npt.NDArray[np.int64]
@@ -201,19 +202,10 @@ def _same_submission(results: Results, both: Both) -> None:
 
 def _same_track(results: Results, both: Both) -> None:
     documents = (results.ledger.document("tracks", held.trial.track_digest) for held in both)
-    one, other = (dict(_settings({part: track[part] for part in ALIKE})) for track in documents)
+    one, other = (dict(settings({part: track[part] for part in ALIKE})) for track in documents)
     for field in sorted({*one, *other}):
         if one.get(field) != other.get(field):
             raise _differ(results, both, "tracks", field, other.get(field), one.get(field))
-
-
-def _settings(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """A part of a track as (setting, value), nested ones with dots."""
-    for name, value in document.items():
-        if isinstance(value, dict):
-            yield from _settings(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 def _same_images(results: Results, both: Both) -> None:

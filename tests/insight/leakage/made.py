@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.data.manifest import Manifest
-from benchmark.insight.leakage.difference import Side, side, total
+from benchmark.insight.difference import Side, side, total
 from benchmark.stats.generator import CLASSES, IMAGES
 
 CAREFUL, CARELESS = "tiny", "tiny-random"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from benchmark.insight.leakage.difference import Side, side, total
+from benchmark.insight.difference import Side, side, total
 from benchmark.stats import bootstrap, pigeonhole
 from benchmark.stats.design import Design
 from tests.insight.leakage.made import coverage, predictions, sides

@@ -1,10 +1,10 @@
-"""Macro-F1 of one split minus that of another of the same images, with an interval over groups and trainings.
+"""Macro-F1 of some trainings minus that of others of the same images, with an interval over groups and trainings.
 
-The groups (cells, or people) are those of the careful split in both, so that images of one cell are never taken for
-independent, also where folds were drawn by image. In the careless split a training tests some images of every group, in the careful one
-all images of a few.
+The two may differ in their folds, or in a setting of their track; each has its own repeats, and no training of one belongs to one of the other.
+Groups (cells, or people) are one set for both, so that images of one cell are never taken for independent, also where folds were
+drawn by image: then a training tests some images of every group, and else all images of a few.
 
-From six trainings and six groups on, trainings of either split and groups are drawn together (`benchmark.stats.pigeonhole`), the
+From six trainings and six groups on, trainings of either and groups are drawn together (`benchmark.stats.pigeonhole`), the
 groups alike for both, and the corrected spread is the standard error of a t interval with as many degrees of freedom as the
 verdicts' (`benchmark.stats.twoway`): it speaks of new trainings on new groups. Below, groups alone are drawn
 (`benchmark.stats.bootstrap`), for these very trainings.
@@ -31,7 +31,7 @@ RESAMPLES = 2000
 
 
 class Side(NamedTuple):
-    """Counts under one split.
+    """Counts of some trainings.
 
     Attributes:
         counts: parts of shape (repeats, columns, 24); a column holds the images of one group that are tested in one fold.
@@ -55,7 +55,7 @@ class Side(NamedTuple):
 
 
 def side(truth: Ints, group: Ints, fold: Ints, said: Ints) -> Side:
-    """Count predictions of one split.
+    """Count predictions of some trainings.
 
     Args:
         truth: class of each image, (images,).
@@ -72,7 +72,7 @@ def side(truth: Ints, group: Ints, fold: Ints, said: Ints) -> Side:
 def total(
     parts: Sequence[tuple[int, Side]], groups: int, resamples: int = RESAMPLES, seed: int = 0, level: float = 0.95
 ) -> Found:
-    """A sum of macro-F1 of splits of the same images, each with its sign: one score, or a difference of two.
+    """A sum of macro-F1 of trainings on the same images, each with its sign: one score, or a difference of two.
 
     Args:
         parts: sign and counts of each; their numbers of repeats may differ.
@@ -82,11 +82,11 @@ def total(
         level: of the interval.
 
     Raises:
-        ValueError: when the splits are not of the same images of the same groups.
+        ValueError: when they are not of the same images of the same groups.
     """
     first = parts[0][1].whole(groups).true[0]
     if any((one.whole(groups).true != first).any() for _, one in parts):
-        raise ValueError("the splits do not hold the same images of the same groups")
+        raise ValueError("they do not hold the same images of the same groups")
     value = float(sum(sign * macro(one.counts).mean() for sign, one in parts))
     trainings = min(one.trainings for _, one in parts)
     drawn = bootstrap.draws(groups, resamples, seed)
