@@ -1,0 +1,77 @@
+"""The page of findings says what the published ledger gives."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import findings
+from bench.findings import BLOCKS, NONE, Findings, fill, main, reading
+from benchmark.errors import InputError
+from benchmark.memo import Memo
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "findings.md"
+
+
+def test_the_page_is_that_of_the_published_ledger() -> None:
+    assert main([str(ROOT / "leaderboard"), "--page", str(PAGE), "--check"]) == 0, "run: python -m bench.findings"
+    assert {match[1] for match in findings.BLOCK.findall(PAGE.read_text())} == set(BLOCKS)
+
+
+@pytest.fixture
+def found(maker: Any, monkeypatch: pytest.MonkeyPatch) -> Findings:
+    """Two-step better than ImageNet fine-tuning and than longer training, on a data set that is called Q-band."""
+    maker.fill(scratch=0.5, imagenet=0.7, imagenet_long=0.7, two_step=0.9)
+    monkeypatch.setattr(findings.card, "load", lambda name: type("Card", (), {"stain": "Q"}))
+    return Findings(maker.ledger.folder.parent, Memo())
+
+
+def test_the_figures_are_those_of_the_ledger(found: Findings) -> None:
+    [scratch, imagenet, two, long] = found.scores().splitlines()[2:]
+    assert "| scratch " in scratch and "| worse " in scratch and "| 10 " in scratch
+    assert "| imagenet " in imagenet and "better" not in imagenet and "worse" not in imagenet
+    assert "| imagenet-long " in long and "| two-step " in two and "| better " in two
+    [control] = found.control().splitlines()[2:]
+    assert "| better " in control
+    [study] = found.study().splitlines()[2:]
+    assert "+0.8 to +3.3 on Q-band" in study and "agreed, and by more" in study
+    assert "net trained anew by two-step training reads tiny better" in found.sentences()
+    assert found.work().splitlines()[-1].split("|")[5:7] == [" 40          ", " 0.0                 "]
+    assert found.reproduced().startswith("0 of 40 records")
+
+
+def test_what_is_not_in_the_ledger_is_said_not_to_be(found: Findings) -> None:
+    assert found.leakage() == found.sweep() == found.elsewhere() == NONE
+
+
+def test_a_page_is_filled_between_its_marks_alone(found: Findings) -> None:
+    page = "# Words\n\n<!-- figures: leakage -->\nold\n<!-- end -->\nmore words\n"
+    assert fill(page, found) == f"# Words\n\n<!-- figures: leakage -->\n{NONE}\n<!-- end -->\nmore words\n"
+    assert fill(fill(page, found), found) == fill(page, found)
+    with pytest.raises(InputError, match="no such figures; found 'nothing'; allowed: scores"):
+        fill("<!-- figures: nothing -->\n<!-- end -->", found)
+
+
+def test_check_changes_nothing_and_fails_where_the_page_is_old(found: Findings, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- figures: leakage -->\nold\n<!-- end -->\n")
+    words = [str(found.ledger.folder.parent), "--page", str(page)]
+    assert main([*words, "--check"]) == 1 and "old" in page.read_text()
+    assert main(words) == 0 and NONE in page.read_text() and main([*words, "--check"]) == 0
+
+
+def test_a_page_that_is_not_there_is_one_error(
+    found: Findings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(found.ledger.folder.parent), "--page", str(tmp_path / "none.md")]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+@pytest.mark.parametrize(("verdict", "low", "high", "said"), [
+    ("better", 0.009, 0.02, "agreed"), ("better", 0.001, 0.007, "agreed, but by less"), ("better", 0.04, 0.06, "agreed, and by more"),
+    ("worse", -0.02, -0.01, "not agreed"), ("undecided", -0.01, 0.005, "not agreed"), ("undecided", -0.01, 0.02, "undecided"),
+    ("equivalent", -0.003, 0.003, "not agreed"), ("withheld", 0.009, 0.02, "undecided: too few trainings"),
+])  # fmt: skip
+def test_how_a_gain_reads_beside_the_study(verdict: str, low: float, high: float, said: str) -> None:
+    assert reading({"verdict": verdict, "low": low, "high": high}, *findings.STUDY["Q"]) == said
