@@ -51,8 +51,7 @@ def board(reading: Reading) -> Board:
     lines = reading.current(line for line in reading.lines if not reading.is_withdrawn(line.trial))
     ranked = _ranks(reading)
     labels = {line.trial.frame: str(line.summary["track"]) for line in reading.lines}
-    tracks = [_track(reading, label, [one for one in lines if one.summary["track"] == label])
-              for label in sorted({str(line.summary["track"]) for line in lines})]  # fmt: skip
+    tracks = _tracks(reading, lines)
     others = (*reading.reproductions, *reading.withdrawals, *reading.corrections)
     newest = max(str(record["ended"]) for record in (*reading.all_records, *others))
     names = protocols.ordered({*protocols.PROTOCOLS, *reading.protocols(lines)})
@@ -68,7 +67,7 @@ def board(reading: Reading) -> Board:
         classes=CLASSES,
         protocols={name: protocols.get(name).meaning for name in names},
         controls=tuple(name for name in names if protocols.get(name).control),
-        tracks=tuple(tracks),
+        tracks=tracks,
         rows=tuple(row(reading, line, ranked.get(_place(line))) for line in lines),
         general=tuple(_answer(one, labels) for one in answers(reading.listed)),
         changes=history.changes(reading),
@@ -177,6 +176,19 @@ def row(reading: Reading, line: Line, rank: Rank | None = None) -> Row:
         entered=records[0]["ended"],
         updated=records[-1]["ended"],
     )
+
+
+def _tracks(reading: Reading, lines: Sequence[Line]) -> tuple[TrackInfo, ...]:
+    """The one that leads is what a reader comes for: real, and with most answers on two-step; a sweep or a leak has none."""
+    held: dict[str, list[Line]] = {}
+    for line in lines:
+        held.setdefault(str(line.summary["track"]), []).append(line)
+
+    def place(track: TrackInfo) -> tuple[bool, int, str]:
+        answered = sum("gain" in line.summary["protocols"].get(protocols.TWO_STEP, ()) for line in held[track.label])
+        return track.simulated, -answered, track.label
+
+    return tuple(sorted((_track(reading, label, own) for label, own in held.items()), key=place))
 
 
 def _track(reading: Reading, label: str, lines: Sequence[Line]) -> TrackInfo:

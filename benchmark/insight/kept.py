@@ -1,7 +1,7 @@
 """Reports that a ledger keeps in its folder `insight`, so that a board can show them.
 
-A report tells what cannot be computed from stored predictions alone: networks, images and pixels went into it. So it is
-shown as *reported*, and only when it has the form of its kind and all that it names is in the ledger.
+Into most reports networks, images or pixels went, so that they cannot be computed again from stored predictions alone; the others take
+longer than a board should. So all are shown as *reported*, and only when they have the form of their kind and all that they name is in the ledger.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class Kind(NamedTuple):
         about: what tells two reports of one track apart; a newer one about the same takes an older one's place.
         said: its sentences.
         picture: module with `picture(report)`, which draws nothing but numbers; empty: none.
+        alone: whether the ledger's predictions alone give its figures again.
     """
 
     form: str
@@ -53,6 +54,7 @@ class Kind(NamedTuple):
     about: Callable[[Any], Any]
     said: Callable[[Any, Any], Iterable[Said]]
     picture: str = ""
+    alone: bool = False
 
 
 def _trials(report: Any) -> list[list[str]]:
@@ -82,7 +84,7 @@ KINDS = {
             for one in report.trials
             for text in (*one.sentences, *([one.gain.sentence] if one.gain else []))
         ),
-        "benchmark.insight.karyotype.picture",
+        "benchmark.insight.karyotype.picture", alone=True,
     ),
     "quality": Kind(
         "benchmark.insight.quality.schema:Quality", "benchmark.insight.quality.render", "Quality of the images",
@@ -98,13 +100,13 @@ KINDS = {
             report.careful.dataset, report.careless.dataset, sorted([one.submission, one.protocol] for one in report.trials),
         ],
         lambda report, words: (Said(one.submission, one.sentence) for one in report.trials),
-        "benchmark.insight.leakage.picture",
+        "benchmark.insight.leakage.picture", alone=True,
     ),
     "sweep": Kind(
         "benchmark.insight.sweep.schema:Sweep", "benchmark.insight.sweep.render", "What a setting of the track does",
         lambda report: [report.setting, sorted([one.submission, one.target, one.protocol] for one in report.trials)],
         lambda report, words: (Said(one.submission, one.sentence) for one in report.trials),
-        "benchmark.insight.sweep.picture",
+        "benchmark.insight.sweep.picture", alone=True,
     ),
 }  # fmt: skip
 """The kinds of report, by the word that `karyobench insight` has for them."""
@@ -130,6 +132,11 @@ class Kept(NamedTuple):
     def title(self) -> str:
         """What it is called on a board."""
         return KINDS[self.kind].title
+
+    @property
+    def alone(self) -> bool:
+        """Whether the ledger's predictions alone give its figures again."""
+        return KINDS[self.kind].alone
 
     @property
     def said(self) -> list[Said]:

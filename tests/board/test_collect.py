@@ -14,6 +14,7 @@ from benchmark.memo import Memo
 from benchmark.results import Results
 from benchmark.stats.metrics import confusion, f1_per_class
 from benchmark.withdrawal import withdraw
+from tests.conftest import TRACK
 
 
 def collected(maker: Any, memo: Memo | None = None) -> Board:
@@ -36,6 +37,16 @@ def test_every_figure_of_a_row_is_that_of_compare(maker: Any) -> None:
         *((n, n) for n in ("value", "low", "high", "verdict", "smallest", "sentence")),
     ):
         assert getattr(gain, ours) == entry[theirs]
+
+
+def test_the_track_that_answers_for_most_rows_leads_and_simulated_ones_stand_last(maker: Any) -> None:
+    maker.fill(imagenet=0.6, two_step=0.9)
+    for name, simulated, arms in (("a-leak", False, ["imagenet"]), ("drawn", True, ["imagenet", "two-step"])):
+        maker.ledger.put_document("tracks", name, {**TRACK, "name": name, "simulated": simulated})
+        for arm in arms:
+            for target in ("tiny", "other"):
+                maker.add(arm, 0, target=target, track={"name": name, "digest": name, "simulated": simulated})
+    assert [track.label for track in collected(maker).tracks] == ["t", "a-leak", "drawn"]
 
 
 def test_f1_of_the_classes_is_the_mean_over_repeats(maker: Any) -> None:

@@ -237,6 +237,7 @@ def test_it_is_kept_beside_the_ledger_and_the_board_shows_it(maker: Any, tmp_pat
         and f'src="{one.name}.svg"' in page
         and "A random split flatters net" in page
     )
+    assert "The predictions in the ledger give this again" in page
     assert "A random split flatters net" in (folder / "submissions" / "net.html").read_text()
     assert f"insight/{one.name}.html" in (folder / "method.html").read_text()
 
