@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
-from benchmark.cli.insight_report import write
+from benchmark.cli.insight_report import Output, write
 
 if TYPE_CHECKING:
     from benchmark.arm import Trial as Which
@@ -20,9 +20,6 @@ Submissions = Annotated[list[str], typer.Argument(metavar="SUBMISSION...", help=
 TrackName = Annotated[str, typer.Option("--track", "-t", help="Whose trainings.")]
 Target = Annotated[
     str | None, typer.Option(help="Only this dataset. Default: all that the submissions were scored on.")
-]
-Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Folder for the files. Default: WORKSPACE/insight.")
 ]
 
 

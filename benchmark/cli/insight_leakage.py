@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
-from benchmark.cli.insight_report import write
+from benchmark.cli.insight_report import Output, write
 
 
 def leakage(
@@ -25,9 +24,7 @@ def leakage(
     other: Annotated[
         str | None, typer.Option("--new-track", help="Whose trainings on NEW, where they are another track's.")
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the files. Default: WORKSPACE/insight.")
-    ] = None,
+    output: Output = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all resampling.")] = 0,
     workspace: Workspace = DEFAULT_WORKSPACE,
     json: Json = False,

@@ -1,10 +1,16 @@
-"""Files of a report of `karyobench insight`."""
+"""What the commands of `karyobench insight` share: where a report goes, and its files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
+
+Output = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Folder for the files. Default: WORKSPACE/insight.")
+]
 
 
 def write(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, say
-from benchmark.cli.insight_report import write
+from benchmark.cli.insight_report import Output, write
 
 
 def sweep(
@@ -29,9 +29,7 @@ def sweep(
         str | None,
         typer.Option("--against", help="The track that others are held against. Default: of the largest value."),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Folder for the files. Default: WORKSPACE/insight.")
-    ] = None,
+    output: Output = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all resampling.")] = 0,
     workspace: Workspace = DEFAULT_WORKSPACE,
     json: Json = False,

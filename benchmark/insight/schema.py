@@ -42,6 +42,12 @@ class Estimate(Strict):
         return cls(value=found.value, low=low, high=high, basis=found.basis)
 
 
+class Unit(Strict):
+    """A training that went into it."""
+
+    key: Annotated[str, Field(min_length=1, max_length=200)]
+
+
 class Facts(Strict):
     """A domain."""
 

@@ -13,7 +13,7 @@ from benchmark.errors import InputError
 from benchmark.insight.difference import RESAMPLES, Side, total
 from benchmark.insight.leakage import schema, splits
 from benchmark.insight.leakage.splits import Both, Held, Where
-from benchmark.insight.schema import Estimate
+from benchmark.insight.schema import Estimate, Unit
 from benchmark.insight.spans import percent
 from benchmark.results import Results
 from benchmark.wording import points, protocol_name
@@ -62,7 +62,7 @@ def compare(
         simulated=any(bool(record["track"]["simulated"]) for record in first.careful.records),
         images=len(first.careful.manifest), groups=groups,
         careful=_split(first.careful, number), careless=_split(first.careless, number),
-        trials=tuple(trials), left_out=tuple(left_out), units=tuple(schema.Unit(key=key) for key in keys),
+        trials=tuple(trials), left_out=tuple(left_out), units=tuple(Unit(key=key) for key in keys),
         resamples=resamples, seed=seed, ledger=results.ledger.head(),
         versions={name: metadata.version(name) for name in ("numpy", "scipy")}, harness=provenance.harness(),
     )  # fmt: skip

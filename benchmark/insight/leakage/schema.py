@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from benchmark.files import Strict
-from benchmark.insight.schema import Estimate, Number, Sha256
+from benchmark.insight.schema import Estimate, Number, Sha256, Unit
 
 
 class Split(Strict):
@@ -42,12 +42,6 @@ class Trial(Strict):
     careless: Scored = Field(description="groups on both sides")
     flattery: Estimate = Field(description="macro-F1, careless minus careful")
     sentence: str
-
-
-class Unit(Strict):
-    """A training that went into it."""
-
-    key: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Leakage(Strict):

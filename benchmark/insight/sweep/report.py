@@ -11,7 +11,7 @@ import numpy as np
 from benchmark import provenance
 from benchmark.insight.difference import RESAMPLES, Side, side, total
 from benchmark.insight.estimate import Found
-from benchmark.insight.schema import Estimate
+from benchmark.insight.schema import Estimate, Unit
 from benchmark.insight.spans import percent
 from benchmark.insight.sweep import schema
 from benchmark.insight.sweep.series import Series, Swept, Value, found, swept
@@ -65,7 +65,7 @@ def compare(
         track=chosen.reference, track_digest=chosen.digests[chosen.reference], setting=chosen.setting,
         reference=chosen.values[chosen.reference], simulated=any(bool(record["track"]["simulated"]) for record in records),
         trials=tuple(trials), left_out=tuple(left_out),
-        units=tuple(schema.Unit(key=key) for key in dict.fromkeys(str(record["key"]) for record in records)),
+        units=tuple(Unit(key=key) for key in dict.fromkeys(str(record["key"]) for record in records)),
         margin=MARGIN, resamples=resamples, seed=seed, ledger=results.ledger.head(),
         versions={name: metadata.version(name) for name in ("numpy", "scipy")}, harness=provenance.harness(),
     )  # fmt: skip

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
 from benchmark.files import Strict
-from benchmark.insight.schema import Estimate, Number, Sha256
+from benchmark.insight.schema import Estimate, Number, Sha256, Unit
 
 Reading = Literal["better", "worse", "equivalent", "undecided", "withheld"]
 
@@ -43,12 +43,6 @@ class Trial(Strict):
     group_by: Literal["case", "cell", "image"]
     points: tuple[Point, ...] = Field(description="in the order of the values")
     sentence: str
-
-
-class Unit(Strict):
-    """A training that went into it."""
-
-    key: Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Sweep(Strict):
