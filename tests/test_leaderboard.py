@@ -1,13 +1,17 @@
 """Policy of the published ledger: whole, real, and what the documents say of it."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmark.findings import summary
+from benchmark.insight import kept
 from benchmark.ledger import Ledger
 from benchmark.results import Results
+from benchmark.wording import points
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,3 +50,22 @@ def test_the_figures_of_the_documents_are_those_of_the_ledger(ledger: Ledger) ->
         assert rows["two-way t"][column] == f"p = {gain['p_test']:.3f}"
     readme = re.sub(r"\s+", " ", (ROOT / "README.md").read_text())
     assert "two-step gains 0.4 points (0.1 to 0.7) on Q-band and 2.2 (1.1 to 3.2) on G-band" in readme
+
+
+def told(found: Mapping[str, Any]) -> str:
+    low, high = (points(found[name], signed=True) for name in ("low", "high"))
+    return f"{points(found['value'], signed=True)} ({low} to {high})"
+
+
+def test_the_three_findings_of_the_readme_are_those_of_the_ledger(ledger: Ledger) -> None:
+    section = (ROOT / "README.md").read_text().partition("## What it found so far")[2].partition("\n## ")[0]
+    first, second, third = re.findall(r"^\d\. (.*?)(?=^\d\. |\Z)", section, flags=re.DOTALL | re.MULTILINE)
+    for row in summary(Results(ledger, "pocket")):
+        two_step, scratch = (row["protocols"][name]["gain"] for name in ("two-step", "scratch"))
+        assert told(two_step) in first and two_step["verdict"] in first
+        assert told(scratch) in second and scratch["verdict"] in second
+    leaks = [one.report for one in kept.reports(ledger) if one.kind == "leakage"]
+    assert {report.careful.dataset for report in leaks} == {"bioimlab-q", "cir-g"}
+    for report in leaks:
+        [trial] = report.trials
+        assert told(trial.flattery.model_dump()) in third
