@@ -225,7 +225,8 @@ def test_a_track_may_pair_a_target_with_several_sources() -> None:
 
 def test_keys_of_the_published_ledger_are_as_they_were() -> None:
     """Every unit that is published can still be found by its key: nothing that is trained is trained again."""
-    records = Ledger(resources.shipped("leaderboard") / "ledger").records()
+    ledger = Ledger(resources.shipped("leaderboard") / "ledger")
+    records = [record for record in ledger.records() if record["track"]["name"] == "pocket"]
     lite, known = load("tf-efficientnet-lite0"), {record["key"] for record in records}
     weights = next(record["weights"] for record in records if record["weights"])
     plan = Planner(POCKET, MANIFESTS, lambda _: Weights(weights), {}).plan([lite], tuple(protocols.PROTOCOLS))
@@ -234,6 +235,23 @@ def test_keys_of_the_published_ledger_are_as_they_were() -> None:
         unit = plan.by_key[record["key"]]
         assert (unit.arm, list(unit.chain), unit.parent) == (record["arm"], record["chain"], record["parent"])
     assert POCKET.digest in {record["track"]["digest"] for record in records}
+
+
+def test_keys_of_other_published_tracks_follow_from_the_tracks_of_the_findings() -> None:
+    """On data sets that a workspace makes, whose manifests the ledger holds."""
+    ledger = Ledger(resources.shipped("leaderboard") / "ledger")
+    records = [record for record in ledger.records() if record["track"]["name"] != "pocket"]
+    assert records
+    for name in {record["track"]["name"] for record in records}:
+        track = tracks.load(str(resources.shipped("leaderboard").parent / "docs" / "findings" / f"{name}.yaml"))
+        own = [record for record in records if record["track"]["name"] == name]
+        held = {one["dataset"]["name"]: one["dataset"] for one in own}
+        found = {target: ledger.manifest(one["manifest"], one["group"]) for target, one in held.items()}
+        weights = next(record["weights"] for record in own if record["weights"])
+        planner = Planner(track, found, lambda _, known=weights: Weights(known), {})
+        plan = planner.plan([load("tf-efficientnet-lite0")], sorted({record["arm"] for record in own}), list(held))
+        assert {record["key"] for record in own} <= plan.by_key.keys()
+        assert {record["track"]["digest"] for record in own} == {track.digest}
 
 
 def test_a_protocol_without_a_source_may_have_any_target() -> None:
