@@ -16,9 +16,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tabulate import tabulate
-
 from benchmark.board.reading import cost_seconds
+from benchmark.cli.common import interval
 from benchmark.data import card
 from benchmark.elsewhere import store
 from benchmark.elsewhere.against import compare
@@ -26,6 +25,7 @@ from benchmark.errors import InputError, KaryoError
 from benchmark.findings import summary
 from benchmark.insight import kept
 from benchmark.insight.leakage import render as leaking
+from benchmark.insight.render import table
 from benchmark.insight.sweep import render as sweeping
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
@@ -43,13 +43,12 @@ BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTAL
 
 
 def _table(rows: Iterable[Sequence[str]], heads: Sequence[str]) -> str:
-    found = [list(row) for row in rows]
-    return str(tabulate(found, headers=heads, tablefmt="github", disable_numparse=True)) if found else NONE
+    found = list(rows)
+    return table(found, heads) if found else NONE
 
 
 def _span(one: dict[str, float], signed: bool = False) -> str:
-    text = points(one["value"], signed)
-    return text if one["low"] != one["low"] else f"{text} [{points(one['low'], signed)}, {points(one['high'], signed)}]"
+    return interval(one, signed).replace("-", "−")
 
 
 class Findings:
@@ -145,6 +144,7 @@ class Findings:
         for entry in store.listed(kept_scores.entries()):
             score, figures = entry.score, kept_scores.figures(entry.score)
             own = (score.name, score.track.name, score.dataset.name, _span(figures.macro_f1._asdict()))
+            held = []
             for name in sorted({row["submission"] for row in self.rows if row["target"] == score.dataset.name}):
                 try:
                     found = compare(
@@ -153,7 +153,8 @@ class Findings:
                     )  # fmt: skip
                 except InputError:  # not tested on all of these folds
                     continue
-                rows += [(*own, f"{name}, {one.protocol}", _span(one.difference._asdict(), True)) for one in found]
+                held += [(*own, f"{name}, {one.protocol}", _span(one.difference._asdict(), True)) for one in found]
+            rows += held or [(*own, "", "")]
         return _table(rows, ("model", "track", "target", "macro-F1", "against", "difference"))
 
     def reproduced(self) -> str:
@@ -171,10 +172,11 @@ class Findings:
     def work(self) -> str:
         """What was trained, and what it took."""
         records = [record for record in self.ledger.records() if record["status"] == "scored"]
-        kinds = Counter((r["track"]["name"], r["submission"]["name"], r["arm"], r["dataset"]["name"]) for r in records)
-        spent: Counter[tuple[str, ...]] = Counter()
+        kinds, spent = Counter[tuple[str, ...]](), Counter[tuple[str, ...]]()
         for r in records:
-            spent[r["track"]["name"], r["submission"]["name"], r["arm"], r["dataset"]["name"]] += round(cost_seconds(r))
+            kind = r["track"]["name"], r["submission"]["name"], r["arm"], r["dataset"]["name"]
+            kinds[kind] += 1
+            spent[kind] += round(cost_seconds(r))
         rows = [(*kind, str(count), f"{spent[kind] / 3600:.1f}") for kind, count in sorted(kinds.items())]
         rows.append(("all", "", "", "", str(len(records)), f"{sum(spent.values()) / 3600:.1f}"))
         return _table(rows, ("track", "submission", "protocol", "target", "trainings", "hours of one core"))

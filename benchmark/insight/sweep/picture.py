@@ -9,6 +9,7 @@ from benchmark.board.pictures.figure import BAND, FAINT, INK, Kind, both, captio
 from benchmark.insight.schema import Estimate
 from benchmark.insight.sweep.report import shown
 from benchmark.insight.sweep.schema import Point, Sweep, Trial
+from benchmark.insight.sweep.series import is_number
 
 LOOKS = (
     ("#0072b2", "D"),
@@ -28,9 +29,8 @@ def picture(report: Sweep) -> dict[Kind, bytes]:
     from matplotlib.figure import Figure
 
     points = {repr(point.value): point for trial in report.trials for point in trial.points}
-    numbers = [point.value for point in points.values()]
     places = list(points)
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in numbers):
+    if all(is_number(point.value) for point in points.values()):
         places.sort(key=lambda name: float(points[name].value or 0))
     across = {name: float(place) for place, name in enumerate(places)}
     with rc_context(settings(9)):

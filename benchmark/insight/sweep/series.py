@@ -97,7 +97,7 @@ def swept(results: Results, names: Sequence[str], reference: str | None = None) 
     values: dict[str, Value] = {name: one.get(setting) for name, one in said.items()}
     if len({repr(value) for value in values.values()}) < len(values):
         raise InputError(f"two tracks have the same {setting}", file=file, field="TRACK", found=values)
-    if all(_number(value) for value in values.values()):
+    if all(is_number(value) for value in values.values()):
         values = dict(sorted(values.items(), key=lambda item: float(item[1] or 0)))
     return Swept(setting, values, digests, reference or list(values)[-1])
 
@@ -107,7 +107,8 @@ def _told(results: Results, digest: str) -> dict[str, Any]:
     return dict(settings({part: value for part, value in document.items() if part not in NEUTRAL}))
 
 
-def _number(value: Value) -> bool:
+def is_number(value: Value) -> bool:
+    """Whether values of a setting have an order of their own."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -170,8 +171,9 @@ def _comparable(
         whole = {name: one for name, one in own.items() if folds and _repeats(one[1], folds)}
         if tracks.reference not in whole or len(whole) < 2:
             trained = ", ".join(f"{name}: folds {sorted({f for _, f in arm.scored})}" for name, (_, arm) in own.items())
-            left.append(f"{what}: no fold that {tracks.reference} and another track scored ({trained})")
+            left.append(f"{what}: no fold that {tracks.reference} and all others scored ({trained})")
             continue
+        left += [f"{what} by {name}: no repeat of the folds {list(folds)}" for name in own if name not in whole]
         last = max(ended(one, {arm.protocol: arm}) for one, arm in whole.values())
         place = trial.submission, arm.protocol, trial.target
         if place in newest:

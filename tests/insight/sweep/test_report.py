@@ -110,6 +110,18 @@ def test_only_folds_and_repeats_that_all_have_are_compared(maker: Any) -> None:
     )
 
 
+def test_a_track_without_a_whole_repeat_is_left_out_by_name(maker: Any) -> None:
+    filled(maker)
+    sized(maker, 96, 0.9, folds=(0,), repeats=1)
+    for fold in range(1, 5):
+        document = {**TRACK, "name": "size-96", "preprocess": {"size": 96}}
+        maker.ledger.put_document("tracks", "d-size-96", document)
+        maker.add("imagenet", fold, 1, 0.9, track={"name": "size-96", "digest": "d-size-96", "simulated": False})
+    found = report(maker, *(f"size-{size}" for size in (*SIZES, 96)), against="size-64")
+    assert [point.value for point in found.trials[0].points] == [32, 48, 64]
+    assert found.left_out == ("net imagenet on tiny by size-96: no repeat of the folds [0, 1, 2, 3, 4]",)
+
+
 def test_of_few_groups_there_is_no_interval(maker: Any) -> None:
     entries = tuple(entry._replace(cell=f"c{entry.fold}") for entry in maker.manifest.entries)
     maker.manifest = replace(maker.manifest, entries=entries)
@@ -166,11 +178,11 @@ def test_what_cannot_be_compared_is_named_and_the_rest_is(maker: Any) -> None:
     found = report(maker)
     assert [(one.submission, one.protocol) for one in found.trials] == [("net", "imagenet")]
     assert sorted(found.left_out) == [
-        "net scratch on tiny: no fold that size-64 and another track scored (size-32: folds [0], size-64: folds [1])",
-        "other imagenet on tiny: no fold that size-64 and another track scored (size-48: folds [0, 1, 2, 3, 4])",
+        "net scratch on tiny: no fold that size-64 and all others scored (size-32: folds [0], size-64: folds [1])",
+        "other imagenet on tiny: no fold that size-64 and all others scored (size-48: folds [0, 1, 2, 3, 4])",
     ]
     assert "## Not compared" in markdown(found)
-    with pytest.raises(InputError, match=r"nothing can be compared.*no fold that size-64 and another track scored"):
+    with pytest.raises(InputError, match=r"nothing can be compared.*no fold that size-64 and all others scored"):
         report(maker, submissions=["other"])
 
 
@@ -242,9 +254,10 @@ def test_the_command_writes_what_is_kept_and_the_board_shows_it(
 
 
 def test_a_track_may_be_named_by_its_file(maker: Any, tmp_path: Path) -> None:
+    filled(maker)
+    own = str(Path(__file__).parents[3] / "docs" / "findings" / "size-32.yaml")
+    words = ["insight", "sweep", own, "size-64", "-w", str(tmp_path)]
+    done = CliRunner().invoke(app, words, catch_exceptions=False)
+    assert done.exit_code == 0 and "against 64, 32 is worse" in done.stdout
     with pytest.raises(InputError, match="no such file"):
-        CliRunner().invoke(
-            app,
-            ["insight", "sweep", str(tmp_path / "none.yaml"), "size-32", "-w", str(tmp_path)],
-            catch_exceptions=False,
-        )
+        CliRunner().invoke(app, [*words, str(tmp_path / "none.yaml")], catch_exceptions=False)
