@@ -30,13 +30,16 @@ from benchmark.insight.sweep import render as sweeping
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
 from benchmark.memo import default as memory
-from benchmark.protocol import BASELINE, LONG, TWO_STEP
+from benchmark.protocol import BASELINE, LONG, SHUFFLED, TWO_STEP
 from benchmark.results import Results
 from benchmark.wording import p_value, points
 
 PAGE = Path("docs/findings.md")
 STUDY = {"Q": (0.008, 0.033), "G": (0.001, 0.007)}
 """Gains of two-step over ImageNet fine-tuning for modern networks by stain, in parts of 1: abstract of Chen et al. 2026."""
+
+TRANSFER = {"yes": "shown", "no": "not shown", "not tested": "not tested", "": ""}
+"""Whether a gain stands over equally long training on the target alone, too; empty where there is none."""
 
 NONE = "Nothing of it is in the ledger yet."
 BLOCK = re.compile(r"(<!-- figures: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -61,10 +64,12 @@ class Findings:
 
     def __init__(self, folder: Path, memo: Memo) -> None:
         self.ledger = Ledger(folder / "ledger")
-        self.rows = [
-            row for row in summary(Results(self.ledger, memo=memo)) if not row["withdrawn"] and not row["replaced"]
-        ]
+        self.results = Results(self.ledger, memo=memo)
+        self.rows = self._rows(BASELINE)
         self.reports = kept.reports(self.ledger)
+
+    def _rows(self, baseline: str) -> list[dict[str, Any]]:
+        return [row for row in summary(self.results, baseline) if not row["withdrawn"] and not row["replaced"]]
 
     def _gains(self, over: str) -> Iterable[tuple[dict[str, Any], str, dict[str, Any], dict[str, Any] | None]]:
         """Row, protocol, its entry and its gain over a protocol."""
@@ -95,14 +100,17 @@ class Findings:
         return "\n".join(f"- {one}" for one in said) or NONE
 
     def control(self) -> str:
-        """Two-step over equally long training on the target alone."""
+        """Two-step over its controls: equally long training on the target alone, and a source whose labels teach nothing."""
+        gains = [(row, LONG, gain) for row, _, _, gain in self._gains(LONG) if gain]
+        if any(SHUFFLED in row["protocols"] for row in self.rows):
+            every = [(row, row["protocols"].get(TWO_STEP, {}).get("gain")) for row in self._rows(SHUFFLED)]
+            gains += [(row, SHUFFLED, gain) for row, gain in every if gain]
         return _table(
             (
-                (row["track"], row["submission"], row["target"], str(gain["trainings"]), _span(gain, True), gain["verdict"], _p(gain))
-                for row, _, _, gain in self._gains(LONG)
-                if gain
+                (row["track"], row["submission"], row["target"], over, str(gain["trainings"]), _span(gain, True), gain["verdict"], _p(gain))
+                for row, over, gain in gains
             ),
-            ("track", "submission", "target", "trainings", "two-step over imagenet-long", "verdict", "p"),
+            ("track", "submission", "target", "two-step over", "trainings", "gain", "verdict", "p"),
         )  # fmt: skip
 
     def study(self) -> str:
@@ -121,9 +129,12 @@ class Findings:
                         _span(gain, True),
                         gain["verdict"],
                         reading(gain, low, high),
+                        TRANSFER[gain["transfer"]],
                     )
                 )
-        return _table(rows, ("track", "submission", "the study, modern networks", "found here", "verdict", "reads"))
+        return _table(
+            rows, ("track", "submission", "the study, modern networks", "found here", "verdict", "reads", "transfer")
+        )
 
     def leakage(self) -> str:
         """What a random split flatters."""

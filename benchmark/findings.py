@@ -272,7 +272,9 @@ def summary(
                     entry["gain"]["transfer"] = transfer(found, trial, name)
                     control = found.get((trial, (name, protocols.control_of(name))))
                     if control and refused(results, trial, control) is None:
-                        entry["gain"]["over_long"] = describe(results, arms, control)
+                        longer = describe(results, arms, control)
+                        longer["sentence"] = sentence(trial.submission, trial.target, name, longer)
+                        entry["gain"]["over_long"] = longer
                 entry["gain"]["sentence"] = sentence(trial.submission, trial.target, name, entry["gain"])
             row["protocols"][name] = entry
         rows.append(row)

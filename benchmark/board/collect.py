@@ -128,6 +128,7 @@ def gain(entry: dict[str, Any]) -> Gain:
         trainings=entry["trainings"],
         groups=entry["groups"],
         sentence=entry["sentence"],
+        over_long=gain(entry["over_long"]) if "over_long" in entry else None,
     )
 
 

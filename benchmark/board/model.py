@@ -61,6 +61,9 @@ class Gain(Strict):
     trainings: int
     groups: int
     sentence: str
+    over_long: Gain | None = Field(
+        None, description="the same over imagenet-long, its control for longer training; null where that was not run"
+    )
 
 
 class Result(Strict):

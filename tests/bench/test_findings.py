@@ -21,24 +21,26 @@ def test_the_page_is_that_of_the_published_ledger() -> None:
 
 @pytest.fixture
 def found(maker: Any, monkeypatch: pytest.MonkeyPatch) -> Findings:
-    """Two-step better than ImageNet fine-tuning and than longer training, on a data set that is called Q-band."""
-    maker.fill(scratch=0.5, imagenet=0.7, imagenet_long=0.7, two_step=0.9)
+    """Two-step better than ImageNet fine-tuning and than its controls, on a data set that is called Q-band."""
+    maker.fill(scratch=0.5, imagenet=0.7, imagenet_long=0.7, two_step_shuffled=0.6, two_step=0.9)
     monkeypatch.setattr(findings.card, "load", lambda name: type("Card", (), {"stain": "Q"}))
     return Findings(maker.ledger.folder.parent, Memo())
 
 
 def test_the_figures_are_those_of_the_ledger(found: Findings) -> None:
-    [scratch, imagenet, two, long] = found.scores().splitlines()[2:]
+    [scratch, imagenet, two, long, shuffled] = found.scores().splitlines()[2:]
     assert "| scratch " in scratch and "| worse " in scratch and "| 10 " in scratch
     assert "| imagenet " in imagenet and "better" not in imagenet and "worse" not in imagenet
+    assert "| two-step-shuffled " in shuffled
     assert "| imagenet-long " in long and "| two-step " in two and "| better " in two
-    [control] = found.control().splitlines()[2:]
-    assert "| better " in control
+    [over_long, over_shuffled] = found.control().splitlines()[2:]
+    assert "| imagenet-long " in over_long and "| better " in over_long
+    assert "| two-step-shuffled " in over_shuffled and "| better " in over_shuffled
     [study] = found.study().splitlines()[2:]
-    assert "+0.8 to +3.3 on Q-band" in study and "agreed, and by more" in study
+    assert "+0.8 to +3.3 on Q-band" in study and "agreed, and by more" in study and "| shown " in study
     assert "net trained anew by two-step training reads tiny better" in found.sentences()
-    assert found.work().splitlines()[-1].split("|")[5:7] == [" 40          ", " 0.0                 "]
-    assert found.reproduced().startswith("0 of 40 records")
+    assert found.work().splitlines()[-1].split("|")[5:7] == [" 50          ", " 0.0                 "]
+    assert found.reproduced().startswith("0 of 50 records")
 
 
 def test_what_is_not_in_the_ledger_is_said_not_to_be(found: Findings) -> None:

@@ -32,17 +32,22 @@ def _day(number: int) -> str:
     return f"2026-{number // 28 % 12 + 1:02d}-{number % 28 + 1:02d}T12:00:00+00:00"
 
 
-def _gain(chance: random.Random, value: float, number: int) -> m.Gain:
+def _gain(chance: random.Random, value: float, number: int, over: str = "imagenet") -> m.Gain:
+    """A gain; where a control says whether it is transfer, with that over the control."""
     verdict = ("better", "undecided", "worse", "equivalent", "withheld")[number % 5]
     value = {"better": abs(value) + 0.01, "worse": -abs(value) - 0.01, "equivalent": value / 20}.get(verdict, value)
     half, held = 0.004 + 0.01 * chance.random(), verdict == "withheld"
+    transfer: Any = ("yes", "no", "not tested")[number % 3] if verdict == "better" and over == "imagenet" else ""
+    longer = None
+    if transfer in ("yes", "no"):
+        longer = _gain(random.Random(number), value / 2, 0 if transfer == "yes" else 1, "imagenet-long")
     return m.Gain(
-        over="imagenet", value=value, low=None if number % 11 == 4 else value - half, high=None if number % 11 == 4 else value + half,
+        over=over, value=value, low=None if number % 11 == 4 else value - half, high=None if number % 11 == 4 else value + half,
         interval="none" if number % 11 == 4 else "groups" if held else "trainings and groups", verdict=verdict,
         exploratory=False, p=None if held else min(1.0, 0.001 + chance.random() ** 4), family=40,
         smallest=None if held else 1.4 * half, smallest_margin=None if held else 0.9 * half, repeats_for_point=None if held else chance.randrange(0, 9),
         needs="6 trainings or more (found 1; 2 repeats give them)" if held else "",
-        transfer=("yes", "no", "not tested")[number % 3] if verdict == "better" else "", trainings=1 if held else 10,
+        transfer=transfer, over_long=longer, trainings=1 if held else 10,
         groups=16, sentence=f"A sentence a biologist understands, number {number}: {100 * value:+.1f} points.",
     )  # fmt: skip
 

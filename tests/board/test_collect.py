@@ -226,6 +226,12 @@ def test_protocols_over_other_sources_stand_beside_the_headline(maker: Any) -> N
     assert (row.results["two-step"], row.rank) == (before.results["two-step"], before.rank)
     gain = row.results["two-step[a+b]"].gain
     assert gain is not None and gain.exploratory and gain.transfer == "yes"
+    assert (
+        gain.over_long is not None
+        and gain.over_long.over == "imagenet-long[a+b]"
+        and gain.over_long.verdict == "better"
+    )
+    assert before.results["two-step"].gain.over_long is None, "its control was not run"
     assert "sources: a, then b" in found.protocols["two-step[a+b]"]
     assert "imagenet-long[a+b]" in found.controls and "two-step[a+b]" not in found.controls
     assert found.tracks[0].protocols == tuple(row.results)

@@ -222,6 +222,21 @@ def test_a_chart_follows_the_view_and_has_its_pictures(page: Any, board: Any, ch
     assert re.search(r"\d", label) and " on " in label
 
 
+def test_the_gain_over_longer_training_stands_in_a_column_and_in_the_chart(page: Any, board: Any) -> None:
+    opened(page, board.file, "#size=100&sort=-longer")
+    by = {f"{row.submission}@{row.target}": row.results[TWO_STEP].gain.over_long for row in pocket(board)}
+    known = [by[key].value for key in keys(page) if by[key]]
+    assert len(known) > 5 and known == sorted(known, reverse=True), "the largest first"
+    assert [by[key] is None for key in keys(page)] == [False] * len(known) + [True] * (60 - len(known))
+    cell = page.locator("#table tbody tr").first.locator("[data-column='longer']")
+    longer = by[keys(page)[0]]
+    assert cell.inner_text().split("\n")[0] == points(longer.value, signed=True) and longer.verdict in cell.inner_text()
+    mark = drawn(page).first
+    mark.hover()
+    assert f"over longer training {points(longer.value, signed=True)}" in page.locator(".tip").inner_text()
+    assert "hollow: over equally long training" in page.locator(".keys").inner_text()
+
+
 def test_a_mark_tells_what_it_is_and_selects_its_row_by_mouse(page: Any, board: Any) -> None:
     opened(page, board.file)
     mark = drawn(page).nth(3)

@@ -50,6 +50,10 @@ def _gain(gain: Gain | None) -> tuple[str, str, str, str]:
     transfer = {"yes": ", transfer", "no": ", not transfer", "not tested": ", transfer not tested"}.get(
         gain.transfer, ""
     )
+    if gain.over_long:
+        longer = gain.over_long
+        bounds = _span(longer.low, longer.high, signed=True)
+        transfer += f"; {points(longer.value, signed=True)}{f' ({bounds})' if bounds else ''} over {longer.over}"
     p = "" if gain.p is None else p_value(gain.p).removeprefix("p ").removeprefix("= ")
     return (
         value,

@@ -53,6 +53,10 @@ def _gain(name: str) -> Callable[[Line], Cell]:
     return lambda line: None if line.gain is None else getattr(line.gain, name)
 
 
+def _over_long(name: str) -> Callable[[Line], Cell]:
+    return lambda line: getattr(line.gain.over_long, name) if line.gain and line.gain.over_long else None
+
+
 def _rank(name: str) -> Callable[[Line], Cell]:
     return lambda line: None if line.row.rank is None else getattr(line.row.rank, name)
 
@@ -82,6 +86,11 @@ COLUMNS: tuple[Column, ...] = (
     Column("smallest_margin", "number", "narrowest half-width within which equivalence can be judged, part of 1; above 0.005 equivalent is withheld", _gain("smallest_margin")),
     Column("repeats_for_point", "integer", "repeats that find a gain of one point as often; 0: it takes more groups", _gain("repeats_for_point")),
     Column("transfer", "text", "whether a better two-step also beats imagenet-long, its control for longer training: yes, no, not tested", _gain("transfer")),
+    Column("over_long", "number", "macro_f1 of a two-step protocol minus that of imagenet-long, part of 1; empty where that was not run", _over_long("value")),
+    Column("over_long_low", "number", "lower end of its 95 % interval, part of 1", _over_long("low")),
+    Column("over_long_high", "number", "upper end of its 95 % interval, part of 1", _over_long("high")),
+    Column("over_long_verdict", "text", "its verdict, of a family of its own", _over_long("verdict")),
+    Column("over_long_p", "number", "its p, adjusted over that family; empty where the verdict is withheld", _over_long("p")),
     Column("needs", "text", "what is missing for a verdict", _gain("needs")),
     Column("rank", "integer", "shared rank of the submission on this target, by macro_f1 of two-step", _rank("rank")),
     Column("rank_low", "integer", "best rank of its simultaneous 95 % interval", _rank("low")),

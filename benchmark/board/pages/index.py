@@ -141,6 +141,7 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
         "updated": of(lambda row: words["updated"](row.updated[:10])),
         "seconds": of(lambda row: _three(row.results[TWO_STEP].seconds) if TWO_STEP in row.results else None),
         "energy": of(lambda row: _three(row.results[TWO_STEP].energy_joules) if TWO_STEP in row.results else None),
+        "longer": _longer(gains, verdicts, intervals),
         "gain": {
             "value": of_gain(lambda gain: _whole(gain.value)),
             "low": of_gain(lambda gain: _whole(gain.low)),
@@ -161,6 +162,21 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
             "verdict": list(VERDICTS),
             "interval": list(INTERVALS),
         },
+    }
+
+
+def _longer(gains: Sequence[Gain | None], verdicts: Words, intervals: Words) -> dict[str, list[Any]] | None:
+    """Gains over the control for longer training; none at all where no row has one."""
+    found = [gain.over_long if gain else None for gain in gains]
+    if not any(found):
+        return None
+    return {
+        "value": [_whole(gain.value) if gain else None for gain in found],
+        "low": [_whole(gain.low) if gain else None for gain in found],
+        "high": [_whole(gain.high) if gain else None for gain in found],
+        "interval": [intervals(gain.interval) if gain else None for gain in found],
+        "verdict": [verdicts(gain.verdict) if gain else None for gain in found],
+        "p": [_three(gain.p) if gain else None for gain in found],
     }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from markupsafe import Markup
 
 from benchmark.board.detail_model import CellLine, ClassLine, RecordLine, TargetDetail
-from benchmark.board.model import Estimate, Result, Row
+from benchmark.board.model import Estimate, Gain, Result, Row
 from benchmark.protocol import BASELINE, TWO_STEP
 from benchmark.wording import points
 
@@ -80,20 +80,35 @@ def _table(caption: str, heads: Iterable[tuple[str, bool]], rows: Iterable[str],
 
 
 def scores(row: Row) -> Markup:
-    """Macro-F1, gain, verdict and cost of every protocol."""
+    """Macro-F1, gain, verdict and cost of every protocol; the gain over longer training where a protocol has one."""
+    longer = any(result.gain and result.gain.over_long for result in row.results.values())
     heads = (
         ("Protocol", False), ("Macro-F1, %", True), ("Gain over imagenet, points", True), ("Verdict", False),
-        ("p, adjusted", True), ("Detectable, points", True), ("Trainings", True), ("Accuracy, %", True),
-        ("Time of one", True), ("Energy of one", True),
+        ("p, adjusted", True), ("Detectable, points", True), *((("Over longer training, points", True),) if longer else ()),
+        ("Trainings", True), ("Accuracy, %", True), ("Time of one", True), ("Energy of one", True),
     )  # fmt: skip
     return _table(
         "Small: 95 % interval, for new trainings on new groups; with * for these very trainings on new groups. "
         "Time and energy: with the stages before it; time of the processor, where that was read.",
-        heads, (_score_row(name, result) for name, result in row.results.items()), f"Scores on {row.target}",
+        heads, (_score_row(name, result, longer) for name, result in row.results.items()), f"Scores on {row.target}",
     )  # fmt: skip
 
 
-def _score_row(name: str, result: Result) -> str:
+def _value(gain: Gain) -> str:
+    """A cell's content: the points that one protocol has more, with their interval."""
+    bounds = span(gain.low, gain.high, True)
+    return f"<strong>{points(gain.value, True)}</strong><small>{bounds + '*' * (gain.interval == 'groups') if bounds else 'no interval'}</small>"
+
+
+def _longer(gain: Gain | None) -> str:
+    """A cell: the gain over the control for longer training, with its verdict."""
+    found = gain.over_long if gain else None
+    if found is None:
+        return f"<td class=num>{NOTHING}</td>"
+    return f'<td class=num>{_value(found)}<small class="verdict-{found.verdict}">{found.verdict}</small></td>'
+
+
+def _score_row(name: str, result: Result, longer: bool) -> str:
     gain = result.gain
     if gain is None:
         cells = (
@@ -101,14 +116,14 @@ def _score_row(name: str, result: Result) -> str:
             + f"<td class=num>{NOTHING}</td>" * 2
         )
     else:
-        mark = "*" if gain.interval == "groups" else ""
-        bounds = span(gain.low, gain.high, True)
         cells = (
-            f"<td class=num><strong>{points(gain.value, True)}</strong><small>{bounds + mark if bounds else 'no interval'}</small></td>"
+            f"<td class=num>{_value(gain)}</td>"
             f'<td><span class="verdict verdict-{gain.verdict}">{gain.verdict}</span>{"<small>exploratory</small>" if gain.exploratory else ""}</td>'
             f"<td class=num>{_p(gain.p)}</td>"
             f"<td class=num>{_of_one(gain.smallest)}</td>"
         )
+    if longer:
+        cells += _longer(gain)
     time = NOTHING if result.seconds is None else duration(result.seconds)
     kinds = ", ".join(f"{kind} ×{count}" for kind, count in Counter(result.failed).items())
     failed = f"<small>failed: {escape(kinds)}</small>" if kinds else ""
@@ -163,7 +178,7 @@ def mistakes(classes: Sequence[str], found: TargetDetail) -> tuple[str, str]:
     arms = found.confusion
     if not arms:
         return "", ""
-    name = TWO_STEP if TWO_STEP in arms else max(arms, key=lambda arm: _value(found.row.results.get(arm)))
+    name = TWO_STEP if TWO_STEP in arms else max(arms, key=lambda arm: _macro_f1(found.row.results.get(arm)))
     counts = np.array(arms[name])
     np.fill_diagonal(counts, 0)
     order = np.argsort(-counts, axis=None, kind="stable")[:LISTED].tolist()
@@ -171,7 +186,7 @@ def mistakes(classes: Sequence[str], found: TargetDetail) -> tuple[str, str]:
     return name, ", ".join(f"{classes[i]} read as {classes[j]} ({count})" for count, i, j in top if count)
 
 
-def _value(result: Result | None) -> float:
+def _macro_f1(result: Result | None) -> float:
     return result.macro_f1.value if result and result.macro_f1 else -1.0
 
 

@@ -90,11 +90,13 @@ def _forest(track: _Track) -> Draw | None:
     chosen = sorted(found, key=lambda pair: (-_end(pair[1]), -pair[1].value, pair[0].submission))[:LIMIT]
     chosen.sort(key=lambda pair: (track.place(pair[0]), -pair[1].value, pair[0].submission))
     lines = [
-        forest.Line(_heading(row), track.label(row), gain.value, gain.low, gain.high, _whole(gain),
-                    gain.verdict, None if gain.needs else gain.smallest)
+        forest.Line(_heading(row), "↳ over longer training" if over else track.label(row), one.value, one.low, one.high, _whole(one),
+                    one.verdict, None if one.needs else one.smallest, over > 0)
         for row, gain in chosen
+        for over, one in enumerate((gain, gain.over_long))
+        if one
     ]  # fmt: skip
-    note = track.note(len(lines), len(found), "those with the largest lower end of the interval")
+    note = track.note(len(chosen), len(found), "those with the largest lower end of the interval")
     return (lambda: forest.forest(lines, note)) if lines else None
 
 

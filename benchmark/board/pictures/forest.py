@@ -18,6 +18,7 @@ class Line(NamedTuple):
         heading: of the group of lines that it stands in; empty for none.
         whole: whether the interval speaks of new trainings, and not of these ones alone.
         smallest: gain that the design finds four times in five; None also where that is no matter.
+        control: whether it is one over equally long training, which is drawn hollow.
     """
 
     heading: str
@@ -28,6 +29,7 @@ class Line(NamedTuple):
     whole: bool
     verdict: str
     smallest: float | None
+    control: bool = False
 
 
 def _known(value: float | None) -> float | None:
@@ -39,11 +41,12 @@ def lines(rows: Sequence[dict[str, Any]]) -> list[Line]:
     return [
         Line(
             "", f"{row['submission']} → {row['target']}\n{name} over {gain['over']}", gain["value"], _known(gain["low"]), _known(gain["high"]),
-            gain["interval"] == "trainings and groups", gain["verdict"], None if gain["needs"] else gain.get("smallest"),
+            gain["interval"] == "trainings and groups", gain["verdict"], None if gain["needs"] else gain.get("smallest"), over > 0,
         )
         for row in rows
         for name, entry in row["protocols"].items()
-        if (gain := entry.get("gain"))
+        for over, gain in enumerate((entry.get("gain"), entry.get("gain", {}).get("over_long")))
+        if gain
     ]  # fmt: skip
 
 
@@ -103,23 +106,34 @@ def forest(found: Sequence[Line], note: str = "") -> dict[Kind, bytes]:
             _interval(axes, line, height, reach)
             if line.smallest is not None:
                 axes.plot([-100 * line.smallest, 100 * line.smallest], [height] * 2, "|", color="#777777", markersize=9)
-            axes.plot([100 * line.value], [height], mark, color=colour, markersize=6.5, zorder=3)
+            inside = "white" if line.control else colour
+            axes.plot(
+                [100 * line.value], [height], mark, color=colour, markerfacecolor=inside, markersize=6.5, zorder=3
+            )
             for place, text in ((8, line.verdict), (70, said(line))):
                 axes.annotate(text, (1, height), (place, 0), xycoords=("axes fraction", "data"), textcoords="offset points", va="center")  # fmt: skip
         axes.set_xlim(-reach, reach)
         axes.set_xlabel("gain in macro-F1, points")
-        figure.legend(handles=_keys(), loc="outside upper center", ncols=2, frameon=False, fontsize=8)
+        figure.legend(
+            handles=_keys(any(line.control for line in found)),
+            loc="outside upper center",
+            ncols=2,
+            frameon=False,
+            fontsize=8,
+        )
         caption(figure, note)
         return both(figure)
 
 
-def _keys() -> list[Any]:
+def _keys(controls: bool) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
+    hollow = Line2D([], [], color=INK, marker="D", markerfacecolor="white", linestyle="", markersize=6, label="hollow: over equally long training on the target alone")  # fmt: skip
     return [
         Line2D([], [], color=INK, linewidth=2, label="95 % interval, new trainings on new groups"),
         Line2D([], [], color=INK, linewidth=2, linestyle=":", label="95 % interval, these trainings only"),
         Line2D([], [], color="#777777", marker="|", linestyle="", markersize=10, label="smallest gain found 4 times in 5"),
         Patch(color=BAND, alpha=0.15, label="within half a point: no difference that matters"),
+        *([hollow] if controls else []),
     ]  # fmt: skip

@@ -47,6 +47,16 @@
         note ? el('small', { class: 'wrap-text' }, note) : null)));
   }
 
+  /** The gain over equally long training on the target alone. */
+  function longerCell(row) {
+    const longer = row.gain && row.gain.longer;
+    if (!longer) return el('td', { class: 'num' }, dash('not run'));
+    const star = longer.interval === 'trainings and groups' ? '' : '*';
+    return el('td', { class: 'num' }, KB.points(longer.value, true),
+      el('span', { class: 'bounds' }, longer.low === null ? 'no interval' : KB.interval(longer.low, longer.high, true) + star),
+      el('small', { class: `verdict-${longer.verdict}` }, longer.verdict));
+  }
+
   function submissionCell(row, { selected }) {
     return el('th', { scope: 'row', class: 'submission' },
       el('a', { href: `submissions/${encodeURIComponent(row.submission)}.html`, class: 'title' }, el('bdi', {}, row.title)),
@@ -97,6 +107,10 @@
       { id: 'gain', title: 'Gain of two-step', about: 'over imagenet, points (95 % interval)', first: 'desc', fixed: true,
         said: 'lower end of the gain', read: (row) => missing(row.floor), cell: gainCell },
       { id: 'value', title: 'Gain, estimate', first: 'desc', never: true, said: 'estimate of the gain', read: (row) => (row.gain ? row.gain.value : undefined) },
+      ...(track.longer ? [{
+        id: 'longer', title: 'Over longer training', about: 'two-step over imagenet-long, points', group: 'number', first: 'desc',
+        said: 'gain over longer training', read: (row) => missing(row.gain && row.gain.longer ? row.gain.longer.value : null), cell: longerCell,
+      }] : []),
       { id: 'p', title: 'p', about: 'adjusted', group: 'number', first: 'asc', read: (row) => missing(withheld('p')(row)),
         cell: number(withheld('p'), (value) => KB.p(value, true), 'none') },
       { id: 'smallest', title: 'Detectable', about: 'points', group: 'number', first: 'asc',

@@ -18,7 +18,8 @@
     const bounds = gain.low === null ? 'no interval' : `95 % interval ${KB.interval(gain.low, gain.high, true)}`;
     const note = gain.interval === 'trainings and groups' ? '' : ' (these trainings only)';
     const p = gain.p === null ? '' : `, adjusted ${KB.p(gain.p)}`;
-    return [`${points(gain.value, true)} points, ${gain.verdict}${p}`, bounds + note];
+    const longer = gain.longer && `over longer training ${points(gain.longer.value, true)} (${KB.interval(gain.longer.low, gain.longer.high, true) || 'no interval'}), ${gain.longer.verdict}`;
+    return [`${points(gain.value, true)} points, ${gain.verdict}${p}`, bounds + note, ...(longer ? [longer] : [])];
   }
 
   const scoreWords = (row, name) => {
@@ -59,13 +60,17 @@
 
   function forest({ rows, width, colours }) {
     const found = rows.filter((row) => row.gain).slice(0, MOST_ROWS);
-    const size = lines(found, width, 24);
+    const controlled = found.filter((row) => row.gain.longer);
+    const size = lines(found, width, controlled.length ? 32 : 24);
     const whole = (row) => row.gain.interval === 'trainings and groups';
     const span = (some, more) => Plot.ruleY(some, {
       y: 'key', x1: (row) => hundred(row.gain.low), x2: (row) => hundred(row.gain.high), stroke: (row) => colours.verdict[row.gain.verdict], strokeWidth: 2.5, dy: size.down, ...more,
     });
     const detectable = found.filter((row) => row.gain.smallest !== null && row.gain.verdict !== 'withheld');
-    const ends = found.flatMap(({ gain }) => [gain.value, gain.low ?? gain.value, gain.high ?? gain.value].map(hundred));
+    const below = size.down + 10;
+    const verdictOf = (row) => colours.verdict[row.gain.longer.verdict];
+    const ends = found.flatMap(({ gain }) => [gain, ...(gain.longer ? [gain.longer] : [])])
+      .flatMap(({ value, low, high }) => [value, low ?? value, high ?? value].map(hundred));
     const reach = [Math.min(-1, ...ends), Math.max(1, ...ends)];
     const tick = (sign) => Plot.tickX(detectable.filter((row) => hundred(row.gain.smallest) < reach[sign < 0 ? 0 : 1] * sign), {
       y: 'key', x: (row) => sign * hundred(row.gain.smallest), stroke: colours.soft, strokeWidth: 1.5, dy: size.down,
@@ -81,6 +86,10 @@
         tick(1), tick(-1),
         span(found.filter(whole)), span(found.filter((row) => !whole(row) && row.gain.low !== null), { strokeDasharray: '2,3' }),
         Plot.dot(found, { y: 'key', dy: size.down, x: (row) => hundred(row.gain.value), symbol: (row) => row.gain.verdict, r: 5, fill: (row) => (row.gain.verdict === 'withheld' ? 'none' : colours.verdict[row.gain.verdict]), stroke: (row) => colours.verdict[row.gain.verdict], strokeWidth: 1.5 }),
+        Plot.ruleY(controlled.filter((row) => row.gain.longer.low !== null), {
+          y: 'key', x1: (row) => hundred(row.gain.longer.low), x2: (row) => hundred(row.gain.longer.high), stroke: verdictOf, strokeWidth: 1.2, dy: below,
+        }),
+        Plot.dot(controlled, { y: 'key', dy: below, x: (row) => hundred(row.gain.longer.value), symbol: (row) => row.gain.longer.verdict, r: 3.5, fill: colours.back, stroke: verdictOf, strokeWidth: 1.5 }),
         size.names(),
         Plot.text(found, {
           y: 'key', text: (row) => `${points(row.gain.value, true)}  ${row.gain.verdict}`, frameAnchor: 'right', textAnchor: size.narrow ? 'end' : 'start',

@@ -7,6 +7,15 @@ KB.board = (() => {
   const at = (words, number) => (number === null ? '' : words[number]);
   const badgeNames = Object.keys(index.badges);
 
+  /** The gain over the control for longer training; null where it was not run. */
+  function longerOf({ longer, words }, i) {
+    if (!longer || longer.value[i] === null) return null;
+    return {
+      value: part(longer.value[i]), low: part(longer.low[i]), high: part(longer.high[i]),
+      interval: at(words.interval, longer.interval[i]), verdict: at(words.verdict, longer.verdict[i]), p: longer.p[i],
+    };
+  }
+
   function gainOf(columns, i) {
     const { gain, words } = columns;
     if (gain.value[i] === null) return null;
@@ -15,6 +24,7 @@ KB.board = (() => {
       interval: at(words.interval, gain.interval[i]), verdict: at(words.verdict, gain.verdict[i]), p: gain.p[i],
       family: gain.family[i], smallest: part(gain.smallest[i]), needs: at(words.needs, gain.needs[i]),
       transfer: at(words.text, gain.transfer[i]), trainings: gain.trainings[i], groups: gain.groups[i],
+      longer: longerOf(columns, i),
     };
   }
 
@@ -62,7 +72,7 @@ KB.board = (() => {
       const found = index.tracks.find((one) => one.label === label);
       const orders = { submission: places(found.rows.titles), target: places(found.rows.words.target) };
       const rows = Array.from({ length: found.rows.count }, (_, i) => rowOf(found, orders, i));
-      made.set(label, { ...found, protocols: Object.keys(found.rows.scores), rows, families: found.rows.words.family });
+      made.set(label, { ...found, protocols: Object.keys(found.rows.scores), longer: Boolean(found.rows.longer), rows, families: found.rows.words.family });
     }
     return made.get(label);
   }

@@ -28,7 +28,9 @@
     }
     if (chart === 'stains') return Object.entries(BOTH).map(([name, [verdict, symbol]]) => entry(name, symbol, colours.verdict[verdict]));
     if (chart === 'classes') return [];
-    return Object.entries(KB.verdicts).map(([name, look]) => entry(name, look.symbol, colours.verdict[name]));
+    const verdicts = Object.entries(KB.verdicts).map(([name, look]) => entry(name, look.symbol, colours.verdict[name]));
+    if (chart !== 'forest' || !track.longer) return verdicts;
+    return [...verdicts, el('li', {}, mark('circle', colours.text, true), 'below, hollow: over equally long training on the target alone')];
   }
 
   function shownWords(chart, found, all) {

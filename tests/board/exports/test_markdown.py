@@ -86,7 +86,11 @@ def test_a_track_has_a_table_with_the_gain_first_and_a_note() -> None:
     first = next(row for row in rows if row[0] == "EfficientNet-Lite0" and row[1] == "bioimlab-q")
     gain = board.rows[0].results["two-step"].gain
     assert gain is not None and gain.low is not None
-    assert first[2].startswith(f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f} to ") and first[3] == "better, transfer"
+    assert first[2].startswith(f"{100 * gain.value:+.1f} ({100 * gain.low:+.1f} to ") and gain.over_long is not None
+    assert (
+        first[3]
+        == f"better, transfer; +{100 * gain.over_long.value:.1f} (+{100 * gain.over_long.low:.1f} to +{100 * gain.over_long.high:.1f}) over imagenet-long"
+    )
     gains = [float(row[2].split()[0].replace("−", "-")) for row in rows[1:25]]
     assert gains[:12] == sorted(gains[:12], reverse=True) and gains[12:] == sorted(gains[12:], reverse=True)
     assert any(row[2].endswith(" *") and row[3] == "withheld" and row[4] == row[5] == "" for row in rows)

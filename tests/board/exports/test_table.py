@@ -39,11 +39,15 @@ def test_there_is_one_line_a_row_and_protocol_with_the_figures_of_the_board() ->
         assert line["macro_f1"] == ("" if found.macro_f1 is None else repr(found.macro_f1.value))
         assert line["gain_low"] == ("" if found.gain is None or found.gain.low is None else repr(found.gain.low))
         assert line["verdict"] == (found.gain.verdict if found.gain else "")
+        longer = found.gain.over_long if found.gain else None
+        shown = [line[f"over_long{part}"] for part in ("", "_low", "_verdict")]
+        assert shown == (["", "", ""] if longer is None else [repr(longer.value), repr(longer.low), longer.verdict])
         assert line["failed"] == str(len(found.failed)) and line["failures"] == "; ".join(sorted(set(found.failed)))
         assert line["exploratory"] == ("" if found.gain is None else "false")
         assert line["rank"] == ("" if row.rank is None else str(row.rank.rank))
         assert line["energy_joules"] == ("" if found.energy_joules is None else repr(found.energy_joules))
     verdicts = {line["verdict"] for line in lines}
+    assert {line["over_long_verdict"] for line in lines} == {"", "better", "undecided"}
     assert verdicts == {"", "better", "worse", "equivalent", "undecided", "withheld"}  # fmt: skip
 
 

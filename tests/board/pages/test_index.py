@@ -54,6 +54,9 @@ def test_columns_give_back_what_the_board_says_to_the_tenth_of_a_point() -> None
         assert columns["words"]["verdict"][columns["gain"]["verdict"][i]] == gain.verdict
         assert points(columns["gain"]["value"][i] / SCALE) == points(gain.value)
         assert (columns["gain"]["low"][i] is None) == (gain.low is None)
+        longer, place = gain.over_long, columns["longer"]["verdict"][i]
+        assert (longer and longer.verdict) == (None if place is None else columns["words"]["verdict"][place])
+        assert longer is None or points(columns["longer"]["low"][i] / SCALE) == points(longer.low)
         assert [name for n, name in enumerate(index["badges"]) if columns["badges"][i] >> n & 1] == sorted(
             row.badges, key=list(index["badges"]).index
         )
@@ -64,6 +67,18 @@ def test_columns_give_back_what_the_board_says_to_the_tenth_of_a_point() -> None
             assert (column["value"][i] is None) == (score is None)
             if score:
                 assert points(column["value"][i] / SCALE) == points(score.value)
+
+
+def test_a_track_whose_controls_were_not_run_has_no_column_of_them() -> None:
+    board = made.board(3, simulated=False)
+    rows = []
+    for row in board.rows:
+        two = row.results[TWO_STEP]
+        plain = two.model_copy(update={"gain": two.gain.model_copy(update={"over_long": None})})
+        rows.append(row.model_copy(update={"results": {TWO_STEP: plain}}))
+    for some, wanted in ((board.rows, True), (tuple(rows), False)):
+        index = data(dict(files(board.model_copy(update={"rows": some}))), "data/index.js")
+        assert bool(index["tracks"][0]["rows"]["longer"]) == wanted
 
 
 def test_f1_by_class_comes_in_chunks_in_the_order_of_the_rows() -> None:

@@ -9,6 +9,7 @@ from benchmark.board import detail_model as d
 from benchmark.board import model as m
 from benchmark.board.pages.submission import commands, files
 from benchmark.board.pages.submission_tables import mistakes
+from benchmark.wording import points
 from tests.board import made
 
 BOARD = made.board(12)
@@ -70,6 +71,18 @@ def test_every_verdict_and_its_uncertainty_is_shown() -> None:
     assert gain is not None
     assert f'verdict-{gain.verdict}">{gain.verdict}' in text
     assert "to" in text and "95 % interval" in text
+
+
+def test_the_gain_over_longer_training_has_a_column_where_there_is_one() -> None:
+    for name, number in (("tf-efficientnet-lite0", 1), ("net-00003", 0)):
+        [*_, row] = [row for row in BOARD.rows if row.submission == name and row.target == "bioimlab-q"]
+        gain = row.results["two-step"].gain
+        text = page(made.detail(BOARD, name))
+        assert gain and ("Over longer training, points" in text) == (gain.over_long is not None) == bool(number)
+        if gain.over_long:
+            longer = gain.over_long
+            assert f"<strong>{points(longer.value, True)}</strong><small>{points(longer.low, True)} to" in text
+            assert f'<small class="verdict-{longer.verdict}">{longer.verdict}</small>' in text
 
 
 def test_failures_are_said_and_counted() -> None:

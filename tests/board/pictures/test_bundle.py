@@ -122,9 +122,11 @@ def test_of_many_gains_those_with_the_largest_lower_end_are_shown_and_the_pictur
     assert any(f"Shown: {LIMIT} of 120 results, those with the largest lower end" in text for text in shown)
     gains = [gain for row in board.rows if (gain := row.results["two-step"].gain) and gain.low is not None]
     best = sorted(gains, key=lambda gain: -(gain.low or 0))[:LIMIT]
+    longer = [gain.over_long for gain in best if gain.over_long]
     assert sorted(text for text in shown if text in {gain.verdict for gain in gains}) == sorted(
-        gain.verdict for gain in best
+        gain.verdict for gain in [*best, *longer]
     )
+    assert longer and shown.count("↳ over longer training") == len(longer)
 
 
 @pytest.mark.usefixtures("svg_alone")

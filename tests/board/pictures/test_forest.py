@@ -31,6 +31,18 @@ def test_every_gain_is_a_line_with_its_verdict(found: list[Line]) -> None:
     assert svg.startswith("<svg") and "better" in svg and "withheld" in svg and "net → tiny" in svg and said(found[1]) in svg  # fmt: skip
 
 
+def test_a_gain_over_longer_training_follows_hollow_and_is_explained(maker: Any) -> None:
+    maker.fill(imagenet=0.6, imagenet_long=0.7, two_step=0.9)
+    found = lines(summary(Results(maker.ledger)))
+    assert [(one.label.split("\n")[1], one.control) for one in found] == [
+        ("two-step over imagenet", False), ("two-step over imagenet-long", True), ("imagenet-long over imagenet", False),
+    ]  # fmt: skip
+    key = "hollow: over equally long training on the target alone"
+    whole, without = (forest(some)["svg"].decode() for some in (found, [one for one in found if not one.control]))
+    assert key in whole and key not in without
+    assert whole.count("fill: #ffffff") > without.count("fill: #ffffff")
+
+
 def test_the_same_lines_give_the_same_bytes(found: list[Line]) -> None:
     assert forest(found) == forest(found)
     png = forest(found)["png"]
