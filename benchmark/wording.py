@@ -12,6 +12,8 @@ NAMES = {"two-step": "two-step training", "scratch": "training from scratch", "i
 _TRANSFER = {
     "yes": " The gain also stands over equally long training on the target alone{figures}, so that more training alone does not explain it.",
     "no": " It does not stand over equally long training on the target alone{figures}, so that it is not shown to be transfer.",
+    "worse": " Equally long training on the target alone does better still{figures}, so that more training explains the gain.",
+    "equivalent": " Equally long training on the target alone does equally well to within half a point{figures}, so that it is not shown to be transfer.",
     "not tested": " Whether more training on the target alone does as much was not tested (imagenet-long).",
 }
 
@@ -82,16 +84,18 @@ def sentence(submission: str, target: str, protocol: str, gain: dict[str, Any]) 
             f"{value} points, and anything from {span} would fit; a true gain of {points(gain['smallest'])} points "
             f"would have been found four times in five{_more(gain)}.{_narrow(gain)}"
         )
-    return text[0].upper() + text[1:] + _TRANSFER.get(gain.get("transfer", ""), "").format(figures=_over_long(gain))
+    return text[0].upper() + text[1:] + _over_long(gain)
 
 
 def _over_long(gain: dict[str, Any]) -> str:
-    """Its gain over the control in brackets: ` (+0.2 points, −0.4 to +0.8)`."""
-    found = gain.get("over_long")
-    if not found:
-        return ""
+    """Whether a gain stands over equally long training, too: ` It does not ... (+0.2 points, −0.4 to +0.8), so that ...`."""
+    kind, found = gain.get("transfer", ""), gain.get("over_long")
+    if not kind or not found:
+        return _TRANSFER[kind].format(figures="") if kind else ""
+    if kind == "no" and found["verdict"] in _TRANSFER:
+        kind = found["verdict"]
     value, low, high = (points(found[name], signed=True) for name in ("value", "low", "high"))
-    return f" ({value} points, {low} to {high})"
+    return _TRANSFER[kind].format(figures=f" ({value} points, {low} to {high})")
 
 
 def _adjusted(family: int) -> str:

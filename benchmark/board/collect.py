@@ -7,7 +7,7 @@ stored predictions.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -179,17 +179,24 @@ def row(reading: Reading, line: Line, rank: Rank | None = None) -> Row:
     )
 
 
-def _tracks(reading: Reading, lines: Sequence[Line]) -> tuple[TrackInfo, ...]:
-    """The one that leads is what a reader comes for: real, and with most answers on two-step; a sweep or a leak has none."""
+def by_track(lines: Iterable[Line]) -> dict[str, list[Line]]:
+    """Lines by the label of their track; the one that leads is what a reader comes for.
+
+    That is a real one, with most answers on two-step; a sweep or a leak has none.
+    """
     held: dict[str, list[Line]] = {}
     for line in lines:
         held.setdefault(str(line.summary["track"]), []).append(line)
 
-    def place(track: TrackInfo) -> tuple[bool, int, str]:
-        answered = sum("gain" in line.summary["protocols"].get(protocols.TWO_STEP, ()) for line in held[track.label])
-        return track.simulated, -answered, track.label
+    def place(label: str) -> tuple[bool, int, str]:
+        answered = sum("gain" in line.summary["protocols"].get(protocols.TWO_STEP, ()) for line in held[label])
+        return bool(held[label][0].summary["simulated"]), -answered, label
 
-    return tuple(sorted((_track(reading, label, own) for label, own in held.items()), key=place))
+    return {label: held[label] for label in sorted(held, key=place)}
+
+
+def _tracks(reading: Reading, lines: Sequence[Line]) -> tuple[TrackInfo, ...]:
+    return tuple(_track(reading, label, own) for label, own in by_track(lines).items())
 
 
 def _track(reading: Reading, label: str, lines: Sequence[Line]) -> TrackInfo:

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 from benchmark import strict_yaml
-from benchmark.board.collect import number, row
+from benchmark.board.collect import by_track, number, row
 from benchmark.board.counted import TOGETHER, Known, counted
 from benchmark.board.detail_model import (
     CellLine,
@@ -136,8 +136,7 @@ def _page(
     current = reading.current(lines)
     submission, spec = newest.trial.submission, reading.spec(newest.records[-1])
     tracks = []
-    for label in dict.fromkeys(str(line.summary["track"]) for line in current):
-        own = [line for line in current if line.summary["track"] == label]
+    for label, own in by_track(current).items():
         targets = [
             _target(reading, line, shown.get((label, line.trial.target)), figures_of[line.trial], newest.trial.version)
             for line in own

@@ -11,6 +11,7 @@ from benchmark.results import Results
 from benchmark.stats.metrics import confusion
 from benchmark.stats.pseudo import Tally, macro, tally
 from benchmark.withdrawal import withdraw
+from tests.conftest import TRACK
 
 
 def told(maker: Any, name: str = "net") -> Detail:
@@ -110,6 +111,14 @@ def test_tallies_hold_what_macro_f1_is_made_of(maker: Any) -> None:
         assert counts.folds == (5,) * 5 and counts.repeats == (0, 1)
         assert macro(ours) == pytest.approx(macro(wanted))
     assert found.manifests == {"tiny": maker.manifest.digest}
+
+
+def test_the_track_with_most_answers_leads_the_page_of_a_submission(maker: Any) -> None:
+    maker.fill(imagenet=0.6, two_step=0.9)
+    maker.ledger.put_document("tracks", "a-leak", {**TRACK, "name": "a-leak"})
+    for target in ("tiny", "other"):
+        maker.add("imagenet", 0, target=target, track={"name": "a-leak", "digest": "a-leak", "simulated": False})
+    assert [one.track for one in told(maker).tracks] == ["t", "a-leak"]
 
 
 def test_an_arm_of_which_nothing_was_scored_has_records_and_no_figures(maker: Any) -> None:

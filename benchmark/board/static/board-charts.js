@@ -61,7 +61,7 @@
   function forest({ rows, width, colours }) {
     const found = rows.filter((row) => row.gain).slice(0, MOST_ROWS);
     const controlled = found.filter((row) => row.gain.longer);
-    const size = lines(found, width, controlled.length ? 32 : 24);
+    const size = lines(found, width, controlled.length ? 36 : 24);
     const whole = (row) => row.gain.interval === 'trainings and groups';
     const span = (some, more) => Plot.ruleY(some, {
       y: 'key', x1: (row) => hundred(row.gain.low), x2: (row) => hundred(row.gain.high), stroke: (row) => colours.verdict[row.gain.verdict], strokeWidth: 2.5, dy: size.down, ...more,
