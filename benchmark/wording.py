@@ -92,6 +92,9 @@ def _over_long(gain: dict[str, Any]) -> str:
     kind, found = gain.get("transfer", ""), gain.get("over_long")
     if not kind or not found:
         return _TRANSFER[kind].format(figures="") if kind else ""
+    if found["verdict"] == "withheld":
+        value = points(found["value"], signed=True)
+        return f" Over equally long training on the target alone it is {value} points so far; a verdict on that takes {found['needs']}."
     if kind == "no" and found["verdict"] in _TRANSFER:
         kind = found["verdict"]
     value, low, high = (points(found[name], signed=True) for name in ("value", "low", "high"))

@@ -41,19 +41,25 @@ def _span(low: float | None, high: float | None, signed: bool) -> str:
     return "" if low is None or high is None else f"{points(low, signed)} to {points(high, signed)}"
 
 
+def _star(gain: Gain) -> str:
+    """What an interval for these very trainings is marked with."""
+    return " \\*" if gain.interval == "groups" else ""
+
+
 def _gain(gain: Gain | None) -> tuple[str, str, str, str]:
     if gain is None:
         return "", "", "", ""
     span = _span(gain.low, gain.high, signed=True)
-    star = " \\*" if gain.interval == "groups" else ""
-    value = f"**{points(gain.value, signed=True)}**" + (f" ({span}){star}" if span else "")
+    value = f"**{points(gain.value, signed=True)}**" + (f" ({span}){_star(gain)}" if span else "")
     transfer = {"yes": ", transfer", "no": ", not transfer", "not tested": ", transfer not tested"}.get(
         gain.transfer, ""
     )
     if gain.over_long:
         longer = gain.over_long
         bounds = _span(longer.low, longer.high, signed=True)
-        transfer += f"; {points(longer.value, signed=True)}{f' ({bounds})' if bounds else ''} over {longer.over}"
+        transfer += (
+            f"; {points(longer.value, signed=True)}{f' ({bounds})' if bounds else ''}{_star(longer)} over {longer.over}"
+        )
     p = "" if gain.p is None else p_value(gain.p).removeprefix("p ").removeprefix("= ")
     return (
         value,

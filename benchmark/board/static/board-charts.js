@@ -18,7 +18,7 @@
     const bounds = gain.low === null ? 'no interval' : `95 % interval ${KB.interval(gain.low, gain.high, true)}`;
     const note = gain.interval === 'trainings and groups' ? '' : ' (these trainings only)';
     const p = gain.p === null ? '' : `, adjusted ${KB.p(gain.p)}`;
-    const longer = gain.longer && `over longer training ${points(gain.longer.value, true)} (${KB.interval(gain.longer.low, gain.longer.high, true) || 'no interval'}), ${gain.longer.verdict}`;
+    const longer = gain.longer && `over longer training ${points(gain.longer.value, true)} (${KB.interval(gain.longer.low, gain.longer.high, true) || 'no interval'})${gain.longer.interval === 'groups' ? ' (these trainings only)' : ''}, ${gain.longer.verdict}`;
     return [`${points(gain.value, true)} points, ${gain.verdict}${p}`, bounds + note, ...(longer ? [longer] : [])];
   }
 
@@ -69,6 +69,10 @@
     const detectable = found.filter((row) => row.gain.smallest !== null && row.gain.verdict !== 'withheld');
     const below = size.down + 10;
     const verdictOf = (row) => colours.verdict[row.gain.longer.verdict];
+    const longerSpan = (all) => Plot.ruleY(controlled.filter(({ gain: { longer } }) => longer.low !== null && (longer.interval === 'trainings and groups') === all), {
+      y: 'key', x1: (row) => hundred(row.gain.longer.low), x2: (row) => hundred(row.gain.longer.high), stroke: verdictOf, strokeWidth: 1.2, dy: below,
+      ...(all ? {} : { strokeDasharray: '2,3' }),
+    });
     const ends = found.flatMap(({ gain }) => [gain, ...(gain.longer ? [gain.longer] : [])])
       .flatMap(({ value, low, high }) => [value, low ?? value, high ?? value].map(hundred));
     const reach = [Math.min(-1, ...ends), Math.max(1, ...ends)];
@@ -86,9 +90,7 @@
         tick(1), tick(-1),
         span(found.filter(whole)), span(found.filter((row) => !whole(row) && row.gain.low !== null), { strokeDasharray: '2,3' }),
         Plot.dot(found, { y: 'key', dy: size.down, x: (row) => hundred(row.gain.value), symbol: (row) => row.gain.verdict, r: 5, fill: (row) => (row.gain.verdict === 'withheld' ? 'none' : colours.verdict[row.gain.verdict]), stroke: (row) => colours.verdict[row.gain.verdict], strokeWidth: 1.5 }),
-        Plot.ruleY(controlled.filter((row) => row.gain.longer.low !== null), {
-          y: 'key', x1: (row) => hundred(row.gain.longer.low), x2: (row) => hundred(row.gain.longer.high), stroke: verdictOf, strokeWidth: 1.2, dy: below,
-        }),
+        longerSpan(true), longerSpan(false),
         Plot.dot(controlled, { y: 'key', dy: below, x: (row) => hundred(row.gain.longer.value), symbol: (row) => row.gain.longer.verdict, r: 3.5, fill: colours.back, stroke: verdictOf, strokeWidth: 1.5 }),
         size.names(),
         Plot.text(found, {

@@ -96,6 +96,19 @@ def test_a_track_has_a_table_with_the_gain_first_and_a_note() -> None:
     assert any(row[2].endswith(" *") and row[3] == "withheld" and row[4] == row[5] == "" for row in rows)
 
 
+def test_a_control_of_few_trainings_is_marked_as_such() -> None:
+    board = made.board(1, simulated=False)
+    row = board.rows[0]
+    two = row.results["two-step"]
+    assert two.gain is not None and two.gain.over_long is not None
+    few = two.gain.over_long.model_copy(update={"interval": "groups", "verdict": "withheld"})
+    gain = two.gain.model_copy(update={"over_long": few, "transfer": "not tested"})
+    changed = row.model_copy(update={"results": {**row.results, "two-step": two.model_copy(update={"gain": gain})}})
+    texts = cells(tokens(to_markdown(board.model_copy(update={"rows": (changed,)})).decode()))
+    [said] = [text for text in texts if "over imagenet-long" in text]
+    assert said.startswith("better, transfer not tested; +") and ") * over imagenet-long" in said
+
+
 def test_a_long_track_shows_the_largest_gains_and_says_where_the_rest_is() -> None:
     board = made.board(80, simulated=False)
     text = to_markdown(board).decode()
