@@ -115,7 +115,9 @@ def test_filters_search_and_no_result_with_a_way_back(page: Any, board: Any) -> 
 def test_columns_can_be_chosen_and_controls_are_hidden_at_first(page: Any, board: Any) -> None:
     opened(page, board.file)
     header = page.locator("#table thead")
-    assert "imagenet-long" not in header.inner_text() and "Energy" not in header.inner_text()
+    assert "Energy" not in header.inner_text()
+    counted(page.locator("th[data-column='imagenet-long']"), 0)
+    counted(page.locator("th[data-column='longer']"), 1)
     page.locator("#menu-columns summary").click()
     page.get_by_role("checkbox", name="imagenet-long").check()
     page.get_by_role("checkbox", name="scratch").uncheck()
