@@ -119,12 +119,29 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
     places = {name: number for number, name in enumerate(submissions)}
     protocols = ordered_protocols({name for row in rows for name in row.results})
     gains = [_gain(row) for row in rows]
+    longer = [gain and gain.over_long for gain in gains]
 
     def of(read: Callable[[Row], Any]) -> list[Any]:
         return [read(row) for row in rows]
 
-    def of_gain(read: Callable[[Gain], Any]) -> list[Any]:
-        return [None if gain is None else read(gain) for gain in gains]
+    def columns_of(some: Sequence[Gain | None]) -> dict[str, list[Any]]:
+        def of_gain(read: Callable[[Gain], Any]) -> list[Any]:
+            return [None if gain is None else read(gain) for gain in some]
+
+        return {
+            "value": of_gain(lambda gain: _whole(gain.value)),
+            "low": of_gain(lambda gain: _whole(gain.low)),
+            "high": of_gain(lambda gain: _whole(gain.high)),
+            "interval": of_gain(lambda gain: intervals(gain.interval)),
+            "verdict": of_gain(lambda gain: verdicts(gain.verdict)),
+            "p": of_gain(lambda gain: _three(gain.p)),
+            "family": of_gain(lambda gain: gain.family),
+            "smallest": of_gain(lambda gain: _whole(gain.smallest)),
+            "needs": of_gain(lambda gain: words["needs"](gain.needs)),
+            "transfer": of_gain(lambda gain: words["text"](gain.transfer)),
+            "trainings": of_gain(lambda gain: gain.trainings),
+            "groups": of_gain(lambda gain: gain.groups),
+        }
 
     return {
         "count": len(rows),
@@ -141,42 +158,14 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
         "updated": of(lambda row: words["updated"](row.updated[:10])),
         "seconds": of(lambda row: _three(row.results[TWO_STEP].seconds) if TWO_STEP in row.results else None),
         "energy": of(lambda row: _three(row.results[TWO_STEP].energy_joules) if TWO_STEP in row.results else None),
-        "longer": _longer(gains, verdicts, intervals),
-        "gain": {
-            "value": of_gain(lambda gain: _whole(gain.value)),
-            "low": of_gain(lambda gain: _whole(gain.low)),
-            "high": of_gain(lambda gain: _whole(gain.high)),
-            "interval": of_gain(lambda gain: intervals(gain.interval)),
-            "verdict": of_gain(lambda gain: verdicts(gain.verdict)),
-            "p": of_gain(lambda gain: _three(gain.p)),
-            "family": of_gain(lambda gain: gain.family),
-            "smallest": of_gain(lambda gain: _whole(gain.smallest)),
-            "needs": of_gain(lambda gain: words["needs"](gain.needs)),
-            "transfer": of_gain(lambda gain: words["text"](gain.transfer)),
-            "trainings": of_gain(lambda gain: gain.trainings),
-            "groups": of_gain(lambda gain: gain.groups),
-        },
+        "gain": columns_of(gains),
+        "longer": columns_of(longer) if any(longer) else None,
         "scores": {name: _scores([row.results.get(name) for row in rows], words["failed"]) for name in protocols},
         "words": {
             **{name: list(found.words) for name, found in words.items()},
             "verdict": list(VERDICTS),
             "interval": list(INTERVALS),
         },
-    }
-
-
-def _longer(gains: Sequence[Gain | None], verdicts: Words, intervals: Words) -> dict[str, list[Any]] | None:
-    """Gains over the control for longer training; none at all where no row has one."""
-    found = [gain.over_long if gain else None for gain in gains]
-    if not any(found):
-        return None
-    return {
-        "value": [_whole(gain.value) if gain else None for gain in found],
-        "low": [_whole(gain.low) if gain else None for gain in found],
-        "high": [_whole(gain.high) if gain else None for gain in found],
-        "interval": [intervals(gain.interval) if gain else None for gain in found],
-        "verdict": [verdicts(gain.verdict) if gain else None for gain in found],
-        "p": [_three(gain.p) if gain else None for gain in found],
     }
 
 

@@ -7,24 +7,14 @@ KB.board = (() => {
   const at = (words, number) => (number === null ? '' : words[number]);
   const badgeNames = Object.keys(index.badges);
 
-  /** The gain over the control for longer training; null where it was not run. */
-  function longerOf({ longer, words }, i) {
-    if (!longer || longer.value[i] === null) return null;
-    return {
-      value: part(longer.value[i]), low: part(longer.low[i]), high: part(longer.high[i]),
-      interval: at(words.interval, longer.interval[i]), verdict: at(words.verdict, longer.verdict[i]), p: longer.p[i],
-    };
-  }
-
-  function gainOf(columns, i) {
-    const { gain, words } = columns;
-    if (gain.value[i] === null) return null;
+  /** One gain of a row out of the columns of such gains; null where there is none. */
+  function gainOf(gain, words, i) {
+    if (!gain || gain.value[i] === null) return null;
     return {
       value: part(gain.value[i]), low: part(gain.low[i]), high: part(gain.high[i]),
       interval: at(words.interval, gain.interval[i]), verdict: at(words.verdict, gain.verdict[i]), p: gain.p[i],
       family: gain.family[i], smallest: part(gain.smallest[i]), needs: at(words.needs, gain.needs[i]),
       transfer: at(words.text, gain.transfer[i]), trainings: gain.trainings[i], groups: gain.groups[i],
-      longer: longerOf(columns, i),
     };
   }
 
@@ -50,7 +40,8 @@ KB.board = (() => {
     const title = columns.titles[columns.submission[i]];
     const target = words.target[columns.target[i]];
     const family = words.family[columns.family[i]];
-    const gain = gainOf(columns, i);
+    const gain = gainOf(columns.gain, words, i);
+    if (gain) gain.longer = gainOf(columns.longer, words, i);
     const scores = {};
     for (const name of Object.keys(columns.scores)) scores[name] = scoreOf(columns.scores[name], words, i);
     return {
