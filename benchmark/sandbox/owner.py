@@ -24,9 +24,10 @@ def _boot() -> str:
 
 
 def _started(pid: int) -> str:
-    """Start time of a process in clock ticks; empty when there is none."""
+    """Start time of a process in clock ticks; empty when there is none, or one that has ended (a zombie, proc(5))."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return "" if fields[0] in "ZX" else fields[19]
     except (OSError, IndexError):
         return ""
 
