@@ -30,7 +30,7 @@ from benchmark.insight.sweep import render as sweeping
 from benchmark.ledger import Ledger
 from benchmark.memo import Memo
 from benchmark.memo import default as memory
-from benchmark.protocol import BASELINE, LONG, SHUFFLED, TWO_STEP
+from benchmark.protocol import BASELINE, LONG, SHUFFLED, TWO_STEP, base
 from benchmark.results import Results
 from benchmark.wording import p_value, points
 
@@ -100,11 +100,12 @@ class Findings:
         return "\n".join(f"- {one}" for one in said) or NONE
 
     def control(self) -> str:
-        """Two-step over its controls: equally long training on the target alone, and a source whose labels teach nothing."""
-        gains = [(row, LONG, gain) for row, _, _, gain in self._gains(LONG) if gain]
-        if any(SHUFFLED in row["protocols"] for row in self.rows):
-            every = [(row, row["protocols"].get(TWO_STEP, {}).get("gain")) for row in self._rows(SHUFFLED)]
-            gains += [(row, SHUFFLED, gain) for row, gain in every if gain]
+        """Two-step over what explains it: more training on the target, labels that teach nothing, another source."""
+        gains = [(row, LONG, gain) for row, name, _, gain in self._gains(LONG) if gain and name == TWO_STEP]
+        arms = {name for row in self.rows for name in row["protocols"]}
+        for over in sorted(one for one in arms if one == SHUFFLED or (base(one) == TWO_STEP != one)):
+            every = [(row, row["protocols"].get(TWO_STEP, {}).get("gain")) for row in self._rows(over)]
+            gains += [(row, over, gain) for row, gain in every if gain]
         return _table(
             (
                 (row["track"], row["submission"], row["target"], over, str(gain["trainings"]), _span(gain, True), gain["verdict"], _p(gain))

@@ -1,6 +1,8 @@
 """From measured results to the table and the figure of docs/performance.md.
 
-Usage: python -m bench.report RESULTS.json -o docs/performance
+Usage: python -m bench.report RESULTS.json [--rounds ROUNDS.json] -o docs/performance
+
+ROUNDS are measurements of another time, of several rounds with fewer epochs: how much do the ratios vary?
 """
 
 from __future__ import annotations
@@ -142,6 +144,35 @@ def rows(found: dict[str, Figures]) -> Iterator[list[str]]:
         ]
 
 
+def rounds(results: dict[str, Any]) -> list[dict[str, Figures]]:
+    """The figures of each round by itself, of those that have every contender."""
+    names = [*(name for name in NAMES if name in results), "ours, one unit", "ours, two units"]
+    numbers = set.intersection(*(set(results[name]) for name in names))
+    return [
+        figures({**results, **{name: {number: results[name][number]} for name in names}})
+        for number in sorted(numbers, key=int)
+    ]
+
+
+def ratio_rows(found: list[dict[str, Figures]]) -> Iterator[list[str]]:
+    """A row a peer: ours over it within each round, as the median, the smallest and the largest over rounds."""
+
+    def said(ratios: list[float]) -> str:
+        return f"{statistics.median(ratios):.1f} × ({min(ratios):.1f} to {max(ratios):.1f})"
+
+    for name in found[0]:
+        if name != OURS:
+            pairs = [(one[name], one[OURS]) for one in found]
+            yield [
+                name,
+                said([own.rate / one.rate for one, own in pairs]),
+                said([one.campaign / own.campaign for one, own in pairs]),
+                said([one.shared / own.campaign for one, own in pairs]),
+                said([own.peak / one.peak for one, own in pairs]),
+            ]
+
+
+RATIO_HEADS = ("over", "images/s", "campaign", "campaign, stages shared", "memory")
 HEADS = (
     "contender", "images/s", "start", "one unit, cold", "campaign", "campaign, stages shared", "peak memory", "macro-F1 %",
 )  # fmt: skip
@@ -175,6 +206,7 @@ def main() -> None:
     """Write table and figure."""
     parser = argparse.ArgumentParser()
     parser.add_argument("results", type=Path)
+    parser.add_argument("--rounds", type=Path, help="measurements of several rounds")
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     results = json.loads(options.results.read_text())
@@ -184,6 +216,10 @@ def main() -> None:
     (options.output / "table.md").write_text(text + "\n")
     (options.output / "campaign.svg").write_bytes(picture(found))
     sys.stdout.write(text + "\n")
+    if options.rounds:
+        again = rounds(json.loads(options.rounds.read_text()))
+        ratios = tabulate(list(ratio_rows(again)), RATIO_HEADS, tablefmt="github", disable_numparse=True)
+        sys.stdout.write(f"\n{len(again)} rounds, ours over theirs:\n{ratios}\n")
     if "ours, campaign" in results:
         [one] = results["ours, campaign"].values()
         sys.stdout.write(

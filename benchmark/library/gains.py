@@ -223,7 +223,7 @@ def gain(
         ```python
         from benchmark import gain
 
-        found = gain("tf-efficientnet-lite0", "cir-g", workspace="leaderboard")
+        found = gain("tf-efficientnet-lite0", "cir-g", track="pocket", workspace="leaderboard")
         found.verdict, found.value, found.low, found.high, found.p
         ```
     """

@@ -41,8 +41,8 @@ def gain_of(
 
         arms = {
             name: [
-                predictions("tf-efficientnet-lite0", name, "cir-g", repeat=repeat, workspace="leaderboard")
-                for repeat in range(2)
+                predictions("tf-efficientnet-lite0", name, "cir-g", repeat=k, track="pocket", workspace="leaderboard")
+                for k in range(2)
             ]
             for name in ("two-step", "imagenet")
         }

@@ -118,7 +118,7 @@ def predictions(
         ```python
         from benchmark import predictions
 
-        found = predictions("tf-efficientnet-lite0", "two-step", "cir-g", workspace="leaderboard")
+        found = predictions("tf-efficientnet-lite0", "two-step", "cir-g", track="pocket", workspace="leaderboard")
         found.logits.shape, found.macro_f1
         ```
     """

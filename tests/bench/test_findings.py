@@ -43,6 +43,13 @@ def test_the_figures_are_those_of_the_ledger(found: Findings) -> None:
     assert found.reproduced().startswith("0 of 50 records")
 
 
+def test_two_step_stands_beside_itself_over_another_source(maker: Any) -> None:
+    maker.fill(imagenet=0.7, imagenet_long=0.7, two_step=0.9, **{"two_step[sim-g]": 0.7, "imagenet_long[sim-g]": 0.7})
+    rows = Findings(maker.ledger.folder.parent, Memo()).control().splitlines()[2:]
+    assert [row.split("|")[4].strip() for row in rows] == ["imagenet-long", "two-step[sim-g]"]
+    assert all("| better " in row for row in rows)
+
+
 def test_what_is_not_in_the_ledger_is_said_not_to_be(found: Findings) -> None:
     assert found.leakage() == found.sweep() == found.elsewhere() == NONE
 
