@@ -115,7 +115,7 @@ def main() -> None:
                 unit = Path(scratch) / f"unit{number}"
                 workload.write(unit, prepared, 0, submission, track, 1, number + 1)
                 command = [options.peers, str(run.HERE / "contenders" / f"{PEER}.py"), str(unit), options.torchvision]
-                watch.run(command, run.environment(threads=1))
+                watch.run(command, run.environment(threads=1, own=False))
                 said = np.load(unit / f"said-{PEER}.npy")
                 found[PEER][seed] = float(macro_f1(confusion(truth, said, len(CLASSES))))
                 options.output.write_text(json.dumps(found, indent=1) + "\n")

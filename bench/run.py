@@ -50,10 +50,18 @@ def bench_track(folder: Path, epochs: int) -> Path:
     return path
 
 
-def environment(threads: int | None = None) -> dict[str, str]:
-    """This environment, offline; by default every contender takes the threads that it takes by itself."""
-    found = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONPATH": str(HERE.parent), "TQDM_DISABLE": "1"}
-    return found | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+def environment(threads: int | None = None, own: bool = True) -> dict[str, str]:
+    """This environment, offline; by default every contender takes the threads that it takes by itself.
+
+    A peer does not see this project, whose folder `datasets` it would take for the package of that name.
+    """
+    found = {**os.environ, "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
+    found.pop("PYTHONPATH", None)
+    return (
+        found
+        | ({"PYTHONPATH": str(HERE.parent)} if own else {})
+        | ({"OMP_NUM_THREADS": str(threads)} if threads else {})
+    )
 
 
 def macro_f1(prepared: Any, fold: int, said: np.ndarray) -> list[float]:
@@ -68,7 +76,7 @@ def peer(name: str, unit: Path, options: argparse.Namespace, prepared: Any) -> d
     """One unit of a peer in a process of its own."""
     extra = {"timm_script": [options.timm], "torchvision_loop": [options.torchvision]}.get(name, [])
     command = [options.peers, str(HERE / "contenders" / f"{name}.py"), str(unit), *extra]
-    done = watch.run(command, environment())
+    done = watch.run(command, environment(own=False))
     line = next(text for text in reversed(done.output.splitlines()) if text.startswith("RESULT "))
     found: dict[str, Any] = json.loads(line.removeprefix("RESULT "))
     said = np.load(unit / f"said-{name}.npy")

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tabulate import tabulate
@@ -12,12 +13,12 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.fixture(scope="module")
-def results() -> dict[str, object]:
-    found: dict[str, object] = json.loads((DOCS / "performance" / "results.json").read_text())
+def results() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((DOCS / "performance" / "results.json").read_text())
     return found
 
 
-def test_the_page_shows_what_the_results_say(results: dict[str, object]) -> None:
+def test_the_page_shows_what_the_results_say(results: dict[str, Any]) -> None:
     rows = list(report.rows(report.figures(results)))
     page = (DOCS / "performance.md").read_text().replace("**", "")
     for row in rows:
@@ -27,7 +28,7 @@ def test_the_page_shows_what_the_results_say(results: dict[str, object]) -> None
     assert f"{100 * report.overhead(results):.1f} % of both processors' time was not in units" in page
 
 
-def test_the_bars_hold(results: dict[str, object]) -> None:
+def test_the_bars_hold(results: dict[str, Any]) -> None:
     found = report.figures(results)
     own = found.pop(report.OURS)
     assert len(found) == 5
@@ -37,6 +38,25 @@ def test_the_bars_hold(results: dict[str, object]) -> None:
     assert min(scores) < own.macro_f1[0] < max(scores)
 
 
+def test_the_page_shows_how_much_the_ratios_vary() -> None:
+    found = report.rounds(json.loads((DOCS / "performance" / "rounds.json").read_text()))
+    page = (DOCS / "performance.md").read_text().replace("\n", " ")
+    assert len(found) == 3
+    for row in report.ratio_rows(found):
+        assert "| " + " | ".join(row) + " |" in page
+    pairs = [(one, each[report.OURS]) for each in found for name, one in each.items() if name != report.OURS]
+    campaigns, rates = [one.campaign / own.campaign for one, own in pairs], [own.rate / one.rate for one, own in pairs]
+    assert f"took the five {min(campaigns):.1f} to {max(campaigns):.1f} × as long on this one" in page
+    assert f"The rate keeps {min(rates):.1f} × and more" in page
+
+
+def test_a_round_that_lacks_a_contender_is_left_out(results: dict[str, Any]) -> None:
+    more = {}
+    for name, one in results.items():
+        more[name] = {**one, "1": one["0"]} if "0" in one and name != "hf_trainer" else one
+    assert len(report.rounds(more)) == 1
+
+
 def test_the_rate_of_two_units_is_that_of_epochs_when_both_ran() -> None:
     short = {"images": [100, 100], "epochs": [1.0, 1.0]}
     long = {"images": [100, 100, 100, 100], "epochs": [1.0, 1.0, 0.5, 0.5]}
@@ -44,6 +64,6 @@ def test_the_rate_of_two_units_is_that_of_epochs_when_both_ran() -> None:
     assert list(report.both_running(short, [short, long])) == [100.0, 100.0]
 
 
-def test_the_figure_names_every_contender(results: dict[str, object]) -> None:
+def test_the_figure_names_every_contender(results: dict[str, Any]) -> None:
     svg = report.picture(report.figures(results)).decode()
     assert all(name in svg for name in [*report.NAMES.values(), report.OURS])

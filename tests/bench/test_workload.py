@@ -51,3 +51,10 @@ def test_the_benchs_track_is_the_pocket_track_with_fewer_epochs(tmp_path: Path) 
     found, pocket = tracks.load(str(run.bench_track(tmp_path, 1))), tracks.load("pocket")
     assert found.recipe.epochs == 1 and found.recipe.model_copy(update={"epochs": 10}) == pocket.recipe
     assert (found.pairs, found.folds, found.preprocess) == (pocket.pairs, pocket.folds, pocket.preprocess)
+
+
+def test_a_peer_does_not_see_this_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    assert run.environment()["PYTHONPATH"] == str(Path(run.__file__).parents[1])
+    assert "PYTHONPATH" not in run.environment(own=False)
+    assert run.environment(threads=1, own=False)["OMP_NUM_THREADS"] == "1"
