@@ -155,7 +155,7 @@ def rounds(results: dict[str, Any]) -> list[dict[str, Figures]]:
 
 
 def ratio_rows(found: list[dict[str, Figures]]) -> Iterator[list[str]]:
-    """A row a peer: ours over it within each round, as the median, the smallest and the largest over rounds."""
+    """A row a peer: how many times as fast ours is within each round, and our memory over its; median, smallest and largest."""
 
     def said(ratios: list[float]) -> str:
         return f"{statistics.median(ratios):.1f} × ({min(ratios):.1f} to {max(ratios):.1f})"
@@ -219,7 +219,7 @@ def main() -> None:
     if options.rounds:
         again = rounds(json.loads(options.rounds.read_text()))
         ratios = tabulate(list(ratio_rows(again)), RATIO_HEADS, tablefmt="github", disable_numparse=True)
-        sys.stdout.write(f"\n{len(again)} rounds, ours over theirs:\n{ratios}\n")
+        sys.stdout.write(f"\n{len(again)} rounds, times as fast, and memory over theirs:\n{ratios}\n")
     if "ours, campaign" in results:
         [one] = results["ours, campaign"].values()
         sys.stdout.write(
