@@ -27,7 +27,10 @@ def sweep(
     ] = None,
     against: Annotated[
         str | None,
-        typer.Option("--against", help="The track that others are held against. Default: of the largest value."),
+        typer.Option(
+            "--against",
+            help="The track that others are held against: a name or a YAML file. Default: of the largest value.",
+        ),
     ] = None,
     output: Output = None,
     seed: Annotated[int, typer.Option(min=0, help="Of all resampling.")] = 0,
@@ -51,11 +54,15 @@ def sweep(
     from benchmark.results import Results
 
     keep_memory()
-    names = [known.load(one).name if Path(one).suffix in (".yaml", ".yml") else one for one in tracks]
+
+    def name_of(one: str) -> str:
+        return known.load(one).name if Path(one).suffix in (".yaml", ".yml") else one
+
+    names, reference = [name_of(one) for one in tracks], name_of(against) if against else None
     with Memo(memory()) as memo, bar("comparing tracks", "comparisons") as progress:
         results = Results(Ledger(workspace / "ledger"), memo=memo)
         report = compare(
-            results, names, submission or (), protocol or (), target or (), against, progress, seed=seed
+            results, names, submission or (), protocol or (), target or (), reference, progress, seed=seed
         )  # fmt: skip
     folder, data, text = output or workspace / "insight", report.model_dump(mode="json"), markdown(report)
     name = f"sweep-{report.setting}"

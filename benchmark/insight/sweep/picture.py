@@ -22,10 +22,20 @@ LOOKS = (
 )
 """Colour and mark of each trial, in turn (Okabe & Ito 2008)."""
 
+NOTHING = Estimate(value=0.0, low=None, high=None, basis="none")
+"""What the reference differs from itself by."""
+
 
 def picture(report: Sweep) -> dict[Kind, bytes]:
     """Draw it: SVG (one element on no background) and PNG (on white); the same report gives the same bytes."""
     from matplotlib import rc_context
+
+    with rc_context(settings(9)):
+        return both(drawing(report))
+
+
+def drawing(report: Sweep) -> Any:
+    """It as a matplotlib `Figure`: the scores on the left, the differences on the right."""
     from matplotlib.figure import Figure
 
     points = {repr(point.value): point for trial in report.trials for point in trial.points}
@@ -33,35 +43,32 @@ def picture(report: Sweep) -> dict[Kind, bytes]:
     if all(is_number(point.value) for point in points.values()):
         places.sort(key=lambda name: float(points[name].value or 0))
     across = {name: float(place) for place, name in enumerate(places)}
-    with rc_context(settings(9)):
-        figure = Figure(figsize=(9, 3.6 + 0.2 * len(report.trials)), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        _panel(left, report.trials, across, lambda point: point.macro_f1)
-        left.set_ylabel("macro-F1, %")
-        _panel(right, report.trials, across, lambda point: point.difference)
-        right.axhspan(-100 * report.margin, 100 * report.margin, color=BAND, alpha=0.12, linewidth=0)
-        right.axhline(0, color=INK, linewidth=0.8)
-        right.set_ylabel(f"against {shown(report.reference)}, points of macro-F1")
-        for axes in (left, right):
-            axes.set_xticks(list(across.values()), [shown(points[name].value) for name in places])
-            axes.set_xlim(-0.4, len(places) - 0.6)
-            axes.set_xlabel(report.setting)
-        keys, labels = left.get_legend_handles_labels()
-        figure.legend(keys, labels, loc="outside upper left", ncols=2, frameon=False)
-        caption(figure, (
-            "Lines: 95 % intervals over whole cells or people; dotted where they speak of these trainings only, none where too few "
-            f"were tested. Green: within {100 * report.margin:g} points."
-        ))  # fmt: skip
-        return both(figure)
+    figure = Figure(figsize=(9, 3.6 + 0.2 * len(report.trials)), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _panel(left, report.trials, across, lambda point: point.macro_f1)
+    left.set_ylabel("macro-F1, %")
+    _panel(right, report.trials, across, lambda point: point.difference or NOTHING)
+    right.axhspan(-100 * report.margin, 100 * report.margin, color=BAND, alpha=0.12, linewidth=0)
+    right.axhline(0, color=INK, linewidth=0.8)
+    right.set_ylabel(f"against {shown(report.reference)}, points of macro-F1")
+    for axes in (left, right):
+        axes.set_xticks(list(across.values()), [shown(points[name].value) for name in places])
+        axes.set_xlim(-0.4, len(places) - 0.6)
+        axes.set_xlabel(report.setting)
+    keys, labels = left.get_legend_handles_labels()
+    figure.legend(keys, labels, loc="outside upper left", ncols=2, frameon=False)
+    caption(figure, (
+        "Lines: 95 % intervals over whole cells or people; dotted where they speak of these trainings only, none where too few "
+        f"were tested. Green: within {100 * report.margin:g} points."
+    ))  # fmt: skip
+    return figure
 
 
-def _panel(
-    axes: Any, trials: tuple[Trial, ...], across: dict[str, float], of: Callable[[Point], Estimate | None]
-) -> None:
+def _panel(axes: Any, trials: tuple[Trial, ...], across: dict[str, float], of: Callable[[Point], Estimate]) -> None:
     for number, trial in enumerate(trials):
         colour, mark = LOOKS[number % len(LOOKS)]
         aside = 0.08 * (number - (len(trials) - 1) / 2)
-        shown_ = [(across[repr(point.value)] + aside, one) for point in trial.points if (one := of(point)) is not None]
+        shown_ = [(across[repr(point.value)] + aside, of(point)) for point in trial.points]
         for place, one in shown_:
             if one.low is not None and one.high is not None:
                 line = "-" if one.basis == "trainings and groups" else ":"

@@ -16,7 +16,7 @@ from benchmark.cli.main import app
 from benchmark.errors import InputError
 from benchmark.insight import kept
 from benchmark.insight.estimate import Found
-from benchmark.insight.sweep.picture import picture
+from benchmark.insight.sweep.picture import drawing, picture
 from benchmark.insight.sweep.render import markdown
 from benchmark.insight.sweep.report import compare, reading
 from benchmark.insight.sweep.schema import Sweep
@@ -157,6 +157,14 @@ def test_what_an_interval_reads(low: float | None, high: float | None, said: str
     assert reading(Found(0.0, low, high, None, "groups")) == said
 
 
+def test_the_curve_of_differences_goes_through_nothing_at_the_reference(maker: Any) -> None:
+    filled(maker, (0.6, 0.8, 0.9))
+    _, right = drawing(report(maker, against="size-48")).axes
+    [curve] = [line for line in right.get_lines() if len(line.get_xdata()) == len(SIZES)]
+    low, middle, high = curve.get_ydata()
+    assert low < middle == 0 < high and list(curve.get_xdata()) == [0, 1, 2]
+
+
 def test_the_words_and_the_picture_hold_what_was_found(maker: Any) -> None:
     filled(maker)
     filled(maker, arm="scratch")
@@ -259,5 +267,7 @@ def test_a_track_may_be_named_by_its_file(maker: Any, tmp_path: Path) -> None:
     words = ["insight", "sweep", own, "size-64", "-w", str(tmp_path)]
     done = CliRunner().invoke(app, words, catch_exceptions=False)
     assert done.exit_code == 0 and "against 64, 32 is worse" in done.stdout
+    turned = CliRunner().invoke(app, [*words, "--against", own], catch_exceptions=False)
+    assert turned.exit_code == 0 and "against 32, 64 is better" in turned.stdout
     with pytest.raises(InputError, match="no such file"):
         CliRunner().invoke(app, [*words, str(tmp_path / "none.yaml")], catch_exceptions=False)
