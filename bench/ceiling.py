@@ -19,9 +19,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmark import submission as submissions
 from benchmark import track as tracks
 from benchmark.allocator import keep_memory
-from benchmark.training.depthwise import fast_depthwise
 from benchmark.training.model import build
 from benchmark.training.step import optimiser
+from benchmark.training.swap import faster_layers
 
 
 def activations(network: nn.Module, images: torch.Tensor) -> int:
@@ -66,7 +66,7 @@ def main() -> None:
     labels, update = torch.arange(size) % 24, optimiser(network, track.recipe)
 
     def step(fast: bool) -> None:
-        with fast_depthwise(fast):
+        with faster_layers(fast):
             loss = F.cross_entropy(network(images), labels)
         update.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -27,10 +27,10 @@ from torch import nn
 from benchmark import submission as submissions
 from benchmark import track as tracks
 from benchmark.allocator import keep_memory
-from benchmark.training.depthwise import fast_depthwise
 from benchmark.training.environment import make_deterministic
 from benchmark.training.model import build
 from benchmark.training.step import optimiser
+from benchmark.training.swap import faster_layers
 
 
 class Variant(NamedTuple):
@@ -38,7 +38,7 @@ class Variant(NamedTuple):
 
     Attributes:
         channels_last: layout of images and weights in memory.
-        depthwise: whether depthwise weights' gradients are ours.
+        layers: whether the layers of `benchmark.training.swap` are used.
         deterministic: whether kernels that are not are refused.
         compiled: whether inductor compiles the network.
         denormal: whether numbers too small for a normal float are kept.
@@ -46,7 +46,7 @@ class Variant(NamedTuple):
     """
 
     channels_last: bool = True
-    depthwise: bool = True
+    layers: bool = True
     deterministic: bool = True
     compiled: bool = False
     denormal: bool = True
@@ -57,11 +57,11 @@ OURS = "ours"
 VARIANTS = {
     OURS: Variant(),
     "contiguous": Variant(channels_last=False),
-    "oneDNN's depthwise gradient": Variant(depthwise=False),
+    "the library's layers": Variant(layers=False),
     "not deterministic": Variant(deterministic=False),
     "denormals to zero": Variant(denormal=False),
-    "compiled": Variant(depthwise=False, compiled=True),
-    "bf16": Variant(half=True, depthwise=False),
+    "compiled": Variant(layers=False, compiled=True),
+    "bf16": Variant(half=True, layers=False),
 }
 STEPS = 3
 
@@ -82,7 +82,7 @@ def steps(variant: Variant, submission: submissions.Submission, track: Any) -> C
         torch.set_flush_denormal(not variant.denormal)
         started = time.perf_counter()
         for _ in range(STEPS):
-            with torch.autocast("cpu", torch.bfloat16, enabled=variant.half), fast_depthwise(variant.depthwise):
+            with torch.autocast("cpu", torch.bfloat16, enabled=variant.half), faster_layers(variant.layers):
                 out = forward(images)
             loss = F.cross_entropy(out.float(), labels)
             update.zero_grad(set_to_none=True)

@@ -10,6 +10,7 @@ import pytest
 from benchmark import start_worker
 from benchmark.job import MACHINE_FAILED
 from benchmark.start_worker import PARENT
+from benchmark.training import kernels
 
 CHILD = (
     "import os, sys, time\nfrom benchmark.start_worker import die_with_parent\n"
@@ -75,3 +76,17 @@ def test_an_image_without_what_every_unit_needs_is_no_units_fault(tmp_path: Path
     done = subprocess.run(command, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False)
     assert done.returncode == MACHINE_FAILED == start_worker.MACHINE_FAILED
     assert "libcudart.so.13" in done.stderr
+
+
+@pytest.mark.parametrize(("job", "compiled"), [
+    ('{"device": "cpu"}', 1), ('{"device": "cuda:0"}', 0), ("{", 0), (None, 0),
+])  # fmt: skip
+def test_a_host_compiles_before_it_forks_for_a_processor(
+    job: str | None, compiled: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+    monkeypatch.setattr(kernels, "loops", lambda: calls.append(1))
+    if job is not None:
+        (tmp_path / "job.json").write_text(job)
+    start_worker._compile_for(tmp_path)
+    assert len(calls) == compiled

@@ -21,13 +21,14 @@ from torch import nn
 
 from benchmark.track import Recipe
 from benchmark.training.augment import Augmenter, Drawn
-from benchmark.training.depthwise import fast_depthwise
 from benchmark.training.predict import Normaliser, as_float, reason
+from benchmark.training.swap import faster_layers
 
 WARM = 3
 """Steps before the recording: libraries choose kernels and reserve memory in them, the optimiser makes its state."""
 
 CHUNK_BYTES = 64 << 20
+FEW_THREADS = 2
 LONGEST_CHUNK = 32
 
 
@@ -36,6 +37,11 @@ class Images(NamedTuple):
 
     pixels: torch.Tensor
     labels: torch.Tensor
+
+
+def faster(device: torch.device, recipe: Recipe) -> bool:
+    """Whether layers of the harness replace the library's: theirs use one thread, which pays beside one or two."""
+    return device.type == "cpu" and recipe.precision == "fp32" and torch.get_num_threads() <= FEW_THREADS
 
 
 def optimiser(model: nn.Module, recipe: Recipe, rate: torch.Tensor | None = None) -> torch.optim.AdamW:
@@ -86,6 +92,7 @@ class Step:
         self.normalise, self.augment = normalise, augment
         self.device = training.pixels.device
         self.update = optimiser(model, recipe, rate)
+        self.faster = faster(self.device, recipe)
         self.total = torch.zeros((), device=self.device)
         """Sum of the losses since it was last set to zero."""
 
@@ -100,7 +107,7 @@ class Step:
         images = self.normalise(self.augment.apply(as_float(self.training.pixels[chosen]), drawn))
         with (
             torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16"),
-            fast_depthwise(kind == "cpu" and precision == "fp32"),
+            faster_layers(self.faster),
         ):
             out = self.model(images)
         smoothing = self.recipe.label_smoothing
@@ -275,6 +282,7 @@ def steps_of(
 
 def state(steps: Called | Recorded) -> dict[str, Any]:
     """How the steps were made, for the record."""
-    if isinstance(steps, Called):
-        return {"steps": "called"}
-    return {"steps": "recorded" if steps.graph is not None else "called", "not_recorded": steps.refused or None}
+    made: dict[str, Any] = {"steps": "called", "layers": "own" if steps.step.faster else "library"}
+    if isinstance(steps, Recorded):
+        made |= {"steps": "recorded" if steps.graph is not None else "called", "not_recorded": steps.refused or None}
+    return made

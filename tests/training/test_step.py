@@ -162,3 +162,14 @@ def test_a_recorded_training_is_the_called_one_and_the_same_bits_twice(name: str
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     for a, b in zip(first, called, strict=True):
         torch.testing.assert_close(a, b, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize(("device", "precision", "threads", "wanted"), [
+    ("cpu", "fp32", 1, True), ("cpu", "fp32", 2, True), ("cpu", "fp32", 3, False), ("cpu", "bf16", 1, False),
+    ("cuda", "fp32", 1, False),
+])  # fmt: skip
+def test_layers_of_ours_are_for_few_threads_of_a_processor(
+    device: str, precision: str, threads: int, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    assert module.faster(torch.device(device), RECIPE.model_copy(update={"precision": precision})) is wanted

@@ -57,7 +57,8 @@ def test_it_leaves_the_agreed_files(write: Any) -> None:
     assert {p.name for p in output.iterdir()} == {"logits.npy", "model.safetensors", "log.jsonl", "environment.json"}
     assert np.load(output / "logits.npy").shape == (30, 24)
     assert len((output / "log.jsonl").read_text().splitlines()) == 2, "the job's epochs count, not the recipe's"
-    assert json.loads((output / "environment.json").read_text())["threads"] == 1
+    environment = json.loads((output / "environment.json").read_text())
+    assert (environment["threads"], environment["layers"]) == (1, "own")
 
 
 def test_it_starts_from_a_checkpoint(write: Any, tmp_path: Path) -> None:
@@ -116,6 +117,19 @@ def test_a_job_that_cannot_be_read_is_the_harnesss_failure_not_the_models(write:
     arguments = write()
     (tmp_path / "inputs" / "job.json").unlink()
     assert worker.main(arguments) == MACHINE_FAILED
+
+
+def test_loops_that_cannot_be_compiled_are_the_machines_failure(
+    write: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> Any:
+        raise ImportError("Numba needs NumPy 2.6 or less")
+
+    monkeypatch.setattr(worker, "loops", broken)
+    arguments = write()
+    assert worker.main(arguments) == MACHINE_FAILED
+    assert "Numba needs NumPy 2.6 or less" in capsys.readouterr().err
+    assert not (Path(arguments[1]) / "failure.json").exists()
 
 
 def test_a_full_disk_is_the_machines_failure(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:

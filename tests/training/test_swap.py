@@ -1,0 +1,204 @@
+"""Which calls of a network go to the harness's own layers, and that the network's gradients stay what they are."""
+
+import copy
+import inspect
+from collections import Counter
+from typing import Any
+
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from benchmark.training import layers, swap
+from benchmark.training.swap import faster_layers
+
+OURS = ("Norm", "Clamp", "Depthwise", "Pointwise")
+
+
+@pytest.fixture
+def taken(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each layer of ours was called."""
+    calls: Counter[str] = Counter()
+    for name in OURS:
+        layer = getattr(layers, name)
+
+        def counted(*arguments: Any, name: str = name, real: Any = layer.apply) -> Any:
+            calls[name] += 1
+            return real(*arguments)
+
+        monkeypatch.setattr(layer, "apply", counted)
+    return calls
+
+
+def images(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1)).contiguous(memory_format=torch.channels_last)
+
+
+def gradients(network: nn.Module, batch: torch.Tensor, fast: bool) -> dict[str, torch.Tensor]:
+    network.zero_grad()
+    with faster_layers(fast):
+        out = network(batch)
+    F.cross_entropy(out, torch.arange(len(batch)) % out.shape[1]).backward()
+    return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+
+
+def apart(found: dict[str, torch.Tensor], exact: dict[str, torch.Tensor]) -> float:
+    """How far gradients are from exact ones, over the length of these."""
+    assert found.keys() == exact.keys()
+    off = sum(float((found[name] - value).square().sum()) for name, value in exact.items())
+    return (off / sum(float(value.square().sum()) for value in exact.values())) ** 0.5
+
+
+@pytest.mark.parametrize(("name", "wanted"), [
+    ("tf_efficientnet_lite0", {"Norm": 49, "Clamp": 33, "Depthwise": 16, "Pointwise": 32}),
+    ("mobilenetv3_small_050", {"Norm": 34, "Clamp": 5, "Depthwise": 11, "Pointwise": 41}),
+    ("convnext_atto", {"Depthwise": 12, "Pointwise": 24}),
+    ("resnet18", {"Norm": 20, "Clamp": 9}),
+    ("test_vit", {}),
+])  # fmt: skip
+def test_a_network_gets_gradients_as_exact_as_the_librarys(
+    name: str, wanted: dict[str, int], taken: Counter[str]
+) -> None:
+    """Against double precision: whatever is missing or counted twice would be far more than rounding."""
+    torch.manual_seed(0)
+    network = timm.create_model(
+        name, num_classes=24, drop_path_rate=0.0, drop_rate=0.0, **({"img_size": 64} if "vit" in name else {})
+    )
+    network.to(memory_format=torch.channels_last).train()
+    exact = gradients(copy.deepcopy(network).double(), images(16, 3, 64, 64).double(), False)
+    theirs = gradients(network, images(16, 3, 64, 64), False)
+    assert not taken
+    ours = gradients(network, images(16, 3, 64, 64), True)
+    assert dict(taken) == wanted
+    assert apart(ours, exact) <= 1.5 * apart(theirs, exact) + 1e-5
+
+
+def test_running_statistics_are_those_of_pytorch() -> None:
+    made = []
+    for fast in (False, True):
+        torch.manual_seed(0)
+        network = timm.create_model("resnet10t", num_classes=24).to(memory_format=torch.channels_last).train()
+        gradients(network, images(8, 3, 64, 64), fast)
+        made.append(dict(network.named_buffers()))
+    assert any(name.endswith("num_batches_tracked") for name in made[0])
+    for name, value in made[0].items():
+        torch.testing.assert_close(made[1][name], value, rtol=1e-3, atol=1e-5, msg=name)
+
+
+def test_every_run_gives_the_same_bits() -> None:
+    torch.manual_seed(0)
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=24).to(memory_format=torch.channels_last).train()
+    torch.manual_seed(1)
+    once = gradients(network, images(8, 3, 64, 64), True)
+    torch.manual_seed(1)
+    again = gradients(network, images(8, 3, 64, 64), True)
+    assert all(torch.equal(once[key], again[key]) for key in once)
+
+
+@pytest.mark.parametrize(("arguments", "fast"), [
+    ({"padding": 2}, True), ({"padding": (2, 2), "stride": 2}, True), ({"padding": [2]}, True),
+    ({"padding": "same"}, False), ({"padding": 4, "dilation": 2}, False), ({"padding": 2, "groups": 1}, False),
+    ({"padding": 2, "groups": 4}, False),
+])  # fmt: skip
+def test_only_plain_depthwise_calls_are_taken(arguments: dict[str, Any], fast: bool, taken: Counter[str]) -> None:
+    groups = arguments.get("groups", 8)
+    weight = torch.randn(8, 8 // groups, 5, 5, requires_grad=True)
+    call = {"groups": groups, **arguments}
+    batch = images(2, 8, 12, 12)
+    with faster_layers():
+        found = F.conv2d(input=batch, weight=weight, **call)
+        F.conv2d(batch, weight.detach(), **call)  # nothing is trained
+        F.conv2d(batch.double(), weight.double(), **call)
+        with torch.no_grad():
+            F.conv2d(batch, weight, **call)
+    torch.testing.assert_close(found, F.conv2d(batch, weight, **call))
+    assert taken == ({"Depthwise": 1} if fast else {})
+
+
+@pytest.mark.parametrize(("arguments", "fast"), [
+    ({}, True), ({"stride": 2}, False), ({"padding": 1}, False), ({"groups": 2}, False),
+])  # fmt: skip
+def test_only_plain_pointwise_calls_are_taken(arguments: dict[str, Any], fast: bool, taken: Counter[str]) -> None:
+    weight = torch.randn(6, 4 // arguments.get("groups", 1), 1, 1, requires_grad=True)
+    with faster_layers():
+        F.conv2d(images(2, 4, 5, 5), weight, **arguments)
+        F.conv2d(images(2, 4, 5, 5).contiguous(), weight, **arguments)  # another layout is the library's
+    assert taken == ({"Pointwise": 1} if fast else {})
+
+
+@pytest.mark.parametrize(("batch", "given", "fast"), [
+    (images(4, 3, 2, 2), {}, True),
+    (images(4, 3, 2, 2), {"training": False}, False),
+    (images(4, 3, 2, 2), {"weight": None}, False),
+    (images(4, 3, 2, 2).contiguous(), {}, False),
+    (images(4, 3, 2, 2).double(), {}, False),
+    (images(4, 3, 2, 2)[:, :, 0, 0], {}, False),
+])  # fmt: skip
+def test_only_plain_batch_norms_in_training_are_taken(
+    batch: torch.Tensor, given: dict[str, Any], fast: bool, taken: Counter[str]
+) -> None:
+    kind = batch.dtype
+    state = [torch.zeros(3, dtype=kind), torch.ones(3, dtype=kind)]
+    call = {"weight": torch.ones(3, dtype=kind), "bias": torch.zeros(3, dtype=kind), "training": True, **given}
+    with faster_layers():
+        found = F.batch_norm(batch, *(one.clone() for one in state), **call)
+    torch.testing.assert_close(found, F.batch_norm(batch, *state, **call))
+    assert taken == ({"Norm": 1} if fast else {})
+
+
+def test_one_value_a_channel_is_an_error_as_ever() -> None:
+    with faster_layers(), pytest.raises(ValueError, match="more than 1 value per channel"):
+        F.batch_norm(images(1, 3, 1, 1), None, None, torch.ones(3), torch.zeros(3), training=True)
+
+
+@pytest.mark.parametrize(("behind", "fused"), [
+    (nn.ReLU(inplace=True), True), (nn.ReLU6(inplace=True), True), (nn.Hardtanh(-0.5, 0.5, inplace=True), True),
+    (nn.ReLU(), False), (nn.SiLU(inplace=True), False), (nn.Sequential(nn.Identity(), nn.ReLU(inplace=True)), True),
+    (nn.Sequential(nn.Dropout(0.0), nn.ReLU(inplace=True)), False),
+])  # fmt: skip
+def test_what_clamps_the_norm_right_behind_it_is_fused(behind: nn.Module, fused: bool, taken: Counter[str]) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), behind, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    network.to(memory_format=torch.channels_last)
+    ours, theirs = (gradients(network, images(6, 3, 8, 8), fast) for fast in (True, False))
+    assert taken["Clamp"] == fused
+    for name, value in theirs.items():
+        torch.testing.assert_close(ours[name], value, rtol=1e-3, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("seen", [True, False])
+def test_what_reads_the_norms_answer_between_gets_its_gradient(seen: bool, taken: Counter[str]) -> None:
+    """Calls that are seen forbid the fusion; what goes past Python's functions is noticed on the way back."""
+
+    class Reads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.norm = nn.BatchNorm2d(3)
+
+        def forward(self, batch: torch.Tensor) -> torch.Tensor:
+            answer = self.norm(batch)
+            if seen:
+                beside = answer * 3.0
+            else:
+                with torch._C.DisableTorchFunction():
+                    beside = answer * 3.0
+            return (F.relu(answer, inplace=True) + beside).mean((2, 3))
+
+    network = Reads()
+    ours, theirs = (gradients(network, images(6, 3, 4, 4), fast) for fast in (True, False))
+    assert taken["Clamp"] == (0 if seen else 1)
+    for name, value in theirs.items():
+        torch.testing.assert_close(ours[name], value, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_nothing_is_swapped_where_it_is_not_enabled(taken: Counter[str]) -> None:
+    with faster_layers(False):
+        F.batch_norm(images(4, 3, 2, 2), None, None, torch.ones(3), torch.zeros(3), training=True)
+    assert not taken
+
+
+def test_the_signatures_are_those_of_pytorch() -> None:
+    """A name that PyTorch gives an argument later would end in an error here and not in a training."""
+    theirs = {"images" if name == "input" else name for name in inspect.signature(F.batch_norm).parameters}
+    assert theirs == set(inspect.signature(swap._normalised).parameters)
