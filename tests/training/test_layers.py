@@ -65,9 +65,13 @@ def test_weights_gradients_do_not_depend_on_the_layout(form: torch.memory_format
 
 @pytest.mark.parametrize("limits", [None, (0.0, 6.0), (0.0, float("inf")), (-0.5, 0.25)])
 @pytest.mark.parametrize("form", [LAST, FIRST])
-def test_norm_with_what_clamps_it(form: torch.memory_format, limits: tuple[float, float] | None) -> None:
-    leaves = drawn(6, 5, 4, 3, form=form), drawn(5, seed=1), drawn(5, seed=2)
-    moved = [[torch.full((5,), 0.3), torch.full((5,), 2.0)] for _ in range(2)]
+@pytest.mark.parametrize("shape", [(6, 5, 4, 3), (9, 5, 1, 1), (2, 1, 5, 5)])
+def test_norm_with_what_clamps_it(
+    shape: tuple[int, ...], form: torch.memory_format, limits: tuple[float, float] | None
+) -> None:
+    channels = shape[1]
+    leaves = drawn(*shape, form=form), drawn(channels, seed=1), drawn(channels, seed=2)
+    moved = [[torch.full((channels,), 0.3), torch.full((channels,), 2.0)] for _ in range(2)]
 
     def ours(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
         clamped = Clamped()
