@@ -155,13 +155,10 @@ class Depthwise(Function):
     def backward(ctx: Any, above: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Gradients of what `forward` took."""
         images, weight = ctx.saved_tensors
-        of_images = of_weight = of_bias = None
-        if ctx.needs_input_grad[0]:
-            of_images = _of_images(above, images, weight, ctx.stride, ctx.padding, weight.shape[0])
+        of_images, of_bias = _of_images_and_bias(ctx, above, ctx.stride, ctx.padding, weight.shape[0])
+        of_weight = None
         if ctx.needs_input_grad[1]:
             of_weight = depthwise_weights(images, above, weight.shape[2:], ctx.stride, ctx.padding)
-        if ctx.biased and ctx.needs_input_grad[2]:
-            of_bias = above.sum((0, 2, 3))
         return of_images, of_weight, of_bias, None, None
 
 
@@ -200,22 +197,24 @@ class Pointwise(Function):
     def backward(ctx: Any, above: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Gradients of what `forward` took."""
         images, weight = ctx.saved_tensors
-        of_images = of_weight = of_bias = None
-        if ctx.needs_input_grad[0]:
-            of_images = _of_images(above, images, weight, (1, 1), (0, 0), 1)
+        of_images, of_bias = _of_images_and_bias(ctx, above, (1, 1), (0, 0), 1)
+        of_weight = None
         if ctx.needs_input_grad[1]:
             flows, seen = (torch.from_numpy(_rows(one)) for one in (above, images))
             of_weight = (flows.t() @ seen).view(weight.shape)
-        if ctx.biased and ctx.needs_input_grad[2]:
-            of_bias = above.sum((0, 2, 3))
         return of_images, of_weight, of_bias
 
 
-def _of_images(
-    above: torch.Tensor, images: torch.Tensor, weight: torch.Tensor, stride: Pair, padding: Pair, groups: int
-) -> torch.Tensor:
-    """Gradient of what a convolution took, by the library."""
-    found: torch.Tensor = torch.ops.aten.convolution_backward(
-        above, images, weight, None, stride, padding, (1, 1), False, (0, 0), groups, (True, False, False)
-    )[0]
-    return found
+def _of_images_and_bias(
+    ctx: Any, above: torch.Tensor, stride: Pair, padding: Pair, groups: int
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """Gradients of what a convolution took and of its bias, by the library, as far as they are wanted."""
+    images, weight = ctx.saved_tensors
+    of_images = of_bias = None
+    if ctx.needs_input_grad[0]:
+        of_images = torch.ops.aten.convolution_backward(
+            above, images, weight, None, stride, padding, (1, 1), False, (0, 0), groups, (True, False, False)
+        )[0]
+    if ctx.biased and ctx.needs_input_grad[2]:
+        of_bias = above.sum((0, 2, 3))
+    return of_images, of_bias
