@@ -27,6 +27,7 @@ from benchmark.scoring import by_group, tallied
 from benchmark.stats.bootstrap import Interval, score_interval
 from benchmark.stats.generator import Experiment
 from benchmark.stats.pseudo import Tally, check_paired
+from benchmark.steps import only_steps
 from benchmark.versions import era, one_era
 from benchmark.withdrawal import Withdrawn, version
 
@@ -114,10 +115,12 @@ class Results:
         self.trials: dict[Trial, dict[str, Arm]] = {}
         self.said: dict[str, Classes] = {}
         units = ledger.by_key()
+        steps = only_steps(units, ledger)
         chosen = [
             record
-            for record in units.values()
+            for key, record in units.items()
             if protocols.known(record["arm"])
+            and key not in steps
             and (not track or record["track"]["name"] == track)
             and (not submissions or record["submission"]["name"] in submissions)
         ]

@@ -218,6 +218,7 @@ def _manifest() -> Manifest:
 TRACK = {
     "name": "t", "title": "A track", "description": "Of made-up cells.", "simulated": False, "folds": [0, 1, 2, 3, 4],
     "repeats": 2, "preprocess": {"size": 32}, "recipe": {"epochs": 2},
+    "pairs": [{"target": "tiny", "source": "other"}, {"target": "other", "source": "tiny"}],
 }  # fmt: skip
 
 
