@@ -176,7 +176,8 @@ class Findings:
         keys = {one["of"] for one in again}
         counts = Counter(str(one["grade"]) for one in again)
         return (
-            f"{len(keys)} of {len(records)} records were trained again ({100 * len(keys) / len(records):.1f} %): "
+            f"{len(keys)} of {len(records)} records were trained again ({100 * len(keys) / len(records):.1f} %)"
+            + (f", in {len(again)} trainings: " if len(again) > len(keys) else ": ")
             + ", ".join(f"{count} {grade}" for grade, count in counts.items())
             + "."
         )

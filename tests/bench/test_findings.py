@@ -43,6 +43,13 @@ def test_the_figures_are_those_of_the_ledger(found: Findings) -> None:
     assert found.reproduced().startswith("0 of 50 records")
 
 
+def test_a_record_that_was_trained_again_twice_counts_once(found: Findings) -> None:
+    keys = [record["key"] for record in found.ledger.records()][:2]
+    for key, grade in zip((keys[0], keys[0], keys[1]), ("bitwise", "statistical", "bitwise"), strict=True):
+        found.ledger.append({"type": "reproduction", "of": key, "grade": grade})
+    assert found.reproduced() == "2 of 50 records were trained again (4.0 %), in 3 trainings: 2 bitwise, 1 statistical."
+
+
 def test_two_step_stands_beside_itself_over_another_source(maker: Any) -> None:
     maker.fill(imagenet=0.7, imagenet_long=0.7, two_step=0.9, **{"two_step[sim-g]": 0.7, "imagenet_long[sim-g]": 0.7})
     rows = Findings(maker.ledger.folder.parent, Memo()).control().splitlines()[2:]
