@@ -232,7 +232,7 @@ def test_keys_of_the_published_ledger_are_as_they_were() -> None:
     held = {record["dataset"]["name"]: record["dataset"] for record in records}
     found = {name: ledger.manifest(one["manifest"], one["group"]) for name, one in held.items()}
     over = sorted({record["arm"] for record in records if protocols.known(record["arm"])} - protocols.PROTOCOLS.keys())
-    plan = Planner(POCKET, MANIFESTS | found, lambda _: Weights(weights), {}).plan(
+    plan = Planner(POCKET, found | MANIFESTS, lambda _: Weights(weights), {}).plan(
         [lite], (*protocols.PROTOCOLS, *over)
     )
     assert len(known) > 20 and known <= plan.by_key.keys()
