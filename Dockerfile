@@ -35,6 +35,9 @@ ENV PYTHONPATH=/opt/karyobench:/opt/packages \
 COPY benchmark /opt/karyobench/benchmark
 RUN python3 -m compileall -q --invalidation-mode unchecked-hash /opt/karyobench \
     && python3 -P -c 'import benchmark.start_worker, benchmark.training.worker'
+# For the processor that builds, and found again on others of its kind: see benchmark/training/kernels.py.
+RUN NUMBA_CACHE_DIR=/opt/loops python3 -P -c 'from benchmark.training.kernels import loops; loops()'
+ENV KARYOBENCH_LOOPS=/opt/loops
 
 ARG BASE_IMAGE
 ARG BASE_ID=unknown

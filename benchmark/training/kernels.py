@@ -7,23 +7,30 @@ are channels last, with the channels innermost, so that the compiler handles eig
 Sums are taken in blocks: within one in single precision, over blocks in double. Nothing is fused or reordered that IEEE 754
 does not allow (no `fastmath`), and every channel is summed by itself: results are the same on every run, and do not depend on how
 wide the processor's vectors are. To compile takes some seconds; what comes out is kept beside the sources, or in
-`NUMBA_CACHE_DIR`. Where sources cannot be written it is compiled again in every process: a container's scratch space is its unit's.
+`NUMBA_CACHE_DIR`. An image brings its own (`READY`), for the processor that it was built on. Where sources cannot be written and
+nothing was brought, or for another processor, it is compiled again in every process: a container's scratch space is its unit's.
 """
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Single = npt.NDArray[np.float32]
 Double = npt.NDArray[np.float64]
+
+READY = "KARYOBENCH_LOOPS"
+"""Variable that names a folder which Numba filled when the image was built."""
 
 BLOCK = 64
 """Rows that are summed in single precision."""
@@ -202,16 +209,42 @@ class Loops(NamedTuple):
     depthwise_weights: Callable[..., None]
 
 
-def compiled(loop: Callable[..., None], signature: str) -> Callable[..., None]:
+@contextmanager
+def caching() -> Iterator[bool]:
+    """Say whether Numba is to keep what it compiles, or to look for it.
+
+    Numba reads from folders alone that it can write, so what an image brings is copied to where there is room for a moment.
+
+    Raises:
+        OSError: when there is none.
+    """
+    brought = os.environ.get(READY, "")
+    if not os.path.isdir(brought):
+        yield bool(os.environ.get("NUMBA_CACHE_DIR")) or os.access(Path(__file__).parent, os.W_OK)
+        return
+    import numba
+
+    config: Any = numba.config
+    before = config.CACHE_DIR
+    with TemporaryDirectory(prefix="karyobench-") as copy:
+        shutil.copytree(brought, copy, dirs_exist_ok=True)
+        config.CACHE_DIR = copy
+        try:
+            yield True
+        finally:
+            config.CACHE_DIR = before
+
+
+def compiled(loop: Callable[..., None], signature: str, kept: bool) -> Callable[..., None]:
     """A loop, for arguments of these types alone.
 
     Args:
         loop: of plain Python.
         signature: as Numba writes it.
+        kept: whether it is read from where Numba keeps it, or written there.
     """
     from numba import njit  # half a second that only training on a processor needs
 
-    kept = bool(os.environ.get("NUMBA_CACHE_DIR")) or os.access(Path(__file__).parent, os.W_OK)
     found: Callable[..., None] = njit(signature, cache=kept)(loop)
     return found
 
@@ -222,5 +255,7 @@ def loops() -> Loops:
 
     Raises:
         ImportError: when Numba does not fit this Python or this NumPy.
+        OSError: when what an image brings cannot be copied.
     """
-    return Loops(*(compiled(loop, signature) for loop, signature in SIGNATURES.items()))
+    with caching() as kept:
+        return Loops(*(compiled(loop, signature, kept) for loop, signature in SIGNATURES.items()))

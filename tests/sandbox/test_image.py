@@ -169,6 +169,16 @@ class TestDocker:
         assert [finding for finding in findings if not finding.ok] == []
         assert {"labels", "sources", "user", "imports", "labels of images", "network"} <= {f.what for f in findings}
 
+    def test_a_unit_compiles_no_loops(self, worker_image: Built) -> None:
+        """As a unit runs: another user, nothing to write but its scratch space."""
+        code = "from benchmark.training.kernels import loops; print([sum(one.stats.cache_hits.values()) for one in loops()])"
+        with image.daemon() as client:
+            said = client.containers.run(
+                worker_image.id, ["-P", "-c", code], entrypoint="python3", remove=True, read_only=True,
+                network_mode="none", cap_drop=["ALL"], tmpfs={"/tmp": "size=64m"},
+            )  # fmt: skip
+        assert said == b"[1, 1, 1]\n"
+
     def test_check_finds_what_is_wrong(self, variant: Variant) -> None:
         bad = variant(
             'USER root\nRUN touch /opt/manifest.csv /opt/train_labels.npy\nRUN rm -rf /opt/karyobench/benchmark/track.py\nENTRYPOINT ["sh"]\n'

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -14,8 +14,7 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.training import kernels
-from benchmark.training.kernels import Loops, compiled, loops
+from benchmark.training.kernels import READY, Loops, loops
 
 SHAPES = st.tuples(st.integers(2, 300), st.integers(1, 37))
 
@@ -76,7 +75,6 @@ def test_depthwise_gradients_are_those_of_autograd(
 
 BITS = """
 import hashlib, numpy as np
-from benchmark.training import kernels
 from benchmark.training.kernels import loops
 random = np.random.default_rng(0)
 rows, above = random.standard_normal((2, 4096, 96)).astype(np.float32)
@@ -102,15 +100,46 @@ def run(code: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_narrower_vectors_give_the_same_bits(tmp_path: Path) -> None:
-    narrow = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
-    assert run(BITS, NUMBA_CACHE_DIR=str(tmp_path / "a")) == run(BITS, NUMBA_CACHE_DIR=str(tmp_path / "b"), **narrow)
+def fingerprint(folder: Path) -> dict[str, tuple[bytes, int]]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
-def test_what_was_compiled_is_kept(tmp_path: Path) -> None:
-    code = "from benchmark.training.kernels import loops; print(sum(loops().norm_forward.stats.cache_hits.values()))"
-    kept = {"NUMBA_CACHE_DIR": str(tmp_path)}
-    assert [run(code, **kept).strip() for _ in range(2)] == ["0", "1"]
+NARROW = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+
+HITS = "from benchmark.training.kernels import loops; print([sum(one.stats.cache_hits.values()) for one in loops()])"
+
+
+class Compiled(NamedTuple):
+    """What two processes compiled, and the bits that came of it."""
+
+    folders: tuple[Path, Path]
+    bits: tuple[str, str]
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+    """The loops as this processor's vectors have them, and as the narrowest."""
+    wide, narrow = tmp_path_factory.mktemp("wide"), tmp_path_factory.mktemp("narrow")
+    bits = run(BITS, NUMBA_CACHE_DIR=str(wide)), run(BITS, NUMBA_CACHE_DIR=str(narrow), **NARROW)
+    return Compiled((wide, narrow), bits)
+
+
+def test_narrower_vectors_give_the_same_bits(both: Compiled) -> None:
+    assert both.bits[0] == both.bits[1] and all(len(fingerprint(one)) == 6 for one in both.folders)
+
+
+def test_what_was_compiled_is_kept(both: Compiled) -> None:
+    assert run(HITS, NUMBA_CACHE_DIR=str(both.folders[0])) == "[1, 1, 1]\n"
+
+
+@pytest.mark.parametrize(("brought", "found"), [(0, "[1, 1, 1]\n"), (1, "[0, 0, 0]\n")])
+def test_what_an_image_brings_is_read_where_it_is_for_this_processor_and_left_as_it_is(
+    brought: int, found: str, both: Compiled, tmp_path: Path
+) -> None:
+    before = fingerprint(both.folders[brought])
+    assert run(HITS, KARYOBENCH_LOOPS=str(both.folders[brought]), TMPDIR=str(tmp_path)) == found
+    assert fingerprint(both.folders[brought]) == before and not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(("writable", "folder", "kept"), [(True, "", True), (False, "", False), (False, "x", True)])
@@ -122,8 +151,9 @@ def test_where_sources_cannot_be_written_nothing_is_kept_elsewhere(
     monkeypatch.setattr(numba, "njit", lambda signature, cache: asked.append(cache) or (lambda loop: loop))
     monkeypatch.setattr(os, "access", lambda path, mode: writable)
     monkeypatch.setenv("NUMBA_CACHE_DIR", folder)
-    compiled(kernels.norm_forward, "void()")
-    assert asked == [kept]
+    monkeypatch.delenv(READY, raising=False)
+    loops.__wrapped__()
+    assert asked == [kept] * 3
 
 
 @pytest.mark.parametrize("name", Loops._fields)
