@@ -87,6 +87,22 @@ def test_a_header_sorts_both_ways_says_so_and_puts_what_is_not_known_last(page: 
     assert page.evaluate("document.activeElement.dataset.sort") == "parameters"
 
 
+@pytest.mark.parametrize("width", [1920, 1024, 768, 700, 412, 390, 360])
+def test_neither_the_page_nor_an_open_list_is_wider_than_the_screen(page: Any, board: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    opened(page, board.file)
+    menus = page.locator("details.menu")
+    for menu in [None, *menus.all()]:
+        if menu is not None:
+            menu.locator("summary").click()
+            page.wait_for_function(  # where it goes is known a moment after it opened
+                "([box, width]) => box.getBoundingClientRect().left >= 0 && box.getBoundingClientRect().right <= width",
+                arg=[menu.locator(".menu-box").element_handle(), width], timeout=5000,
+            )  # fmt: skip
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert menus.count() == 5
+
+
 def test_filters_search_and_no_result_with_a_way_back(page: Any, board: Any) -> None:
     opened(page, board.file, "#size=100")
     page.locator("#menu-verdict summary").click()

@@ -58,7 +58,7 @@ def test_axe_finds_no_violation_in_light_and_dark(site: Any, page: Any, axe: Any
 def test_no_page_is_wider_than_the_screen(site: Any, page: Any, path: str) -> None:
     page.goto(site().file + path)
     opened(ready(page))
-    for width in (1920, 768, 360):
+    for width in (1920, 768, 412, 390, 360):
         page.set_viewport_size({"width": width, "height": 900})
         page.wait_for_timeout(250)  # charts are drawn again a moment after the width changes
         assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -19,7 +19,11 @@
         onchange: () => change([...box.querySelectorAll('input:checked')].map((one) => one.value)),
       }), text));
     }
-    return el('details', { class: 'menu', id }, el('summary', { class: 'button' }, label + count), box);
+    const ontoggle = () => {
+      box.classList.remove('leftward');
+      box.classList.toggle('leftward', box.getBoundingClientRect().right > document.documentElement.clientWidth);
+    };
+    return el('details', { class: 'menu', id, ontoggle }, el('summary', { class: 'button' }, label + count), box);
   }
 
   document.addEventListener('click', (event) => {
