@@ -64,6 +64,13 @@ def test_the_rate_of_two_units_is_that_of_epochs_when_both_ran() -> None:
     assert list(report.both_running(short, [short, long])) == [100.0, 100.0]
 
 
+def test_an_epoch_that_ends_just_after_the_others_counts() -> None:
+    short = {"images": [1920, 1920], "epochs": [11.3, 11.2]}
+    long = {"images": [3776, 3776], "epochs": [22.7, 20.4]}  # measured: the fastest machine's last two units
+    assert list(report.both_running(long, [short, long])) == [pytest.approx(3776 / 22.7)]
+    assert list(report.both_running({**long, "epochs": [30.0, 20.0]}, [short, long])) == []
+
+
 def test_the_figure_names_every_contender(results: dict[str, Any]) -> None:
     svg = report.picture(report.figures(results)).decode()
     assert all(name in svg for name in [*report.NAMES.values(), report.OURS])
