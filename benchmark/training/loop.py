@@ -80,6 +80,7 @@ def train_while(
     normalise: Normaliser,
     report: Callable[[dict[str, Any]], None],
     record: bool = False,
+    plain: bool = False,
 ) -> Generator[None, None, Trained]:
     """Train a model in place, with a pause after every step and wherever the device must be waited for.
 
@@ -96,6 +97,7 @@ def train_while(
         normalise: the submission's normalisation.
         report: called with one line of the log after every epoch.
         record: whether steps and evaluation are recorded as CUDA graphs, on a GPU.
+        plain: whether the network is one of timm's own, in which on a processor an answer may wait for what needs it.
 
     Yields:
         After every step, and while a GPU is busy.
@@ -108,7 +110,7 @@ def train_while(
     """
     device = training.pixels.device
     model.to(memory_format=torch.channels_last)
-    steps = steps_of(model, training, recipe, normalise, seed + 1, epochs, record)
+    steps = steps_of(model, training, recipe, normalise, seed + 1, epochs, record, plain)
     forward = Forward(model, normalise, recipe.precision, record)
     order = torch.Generator().manual_seed(seed + 2)
     size = min(recipe.batch_size, len(training.pixels))
@@ -155,7 +157,8 @@ def train(
     normalise: Normaliser,
     report: Callable[[dict[str, Any]], None],
     record: bool = False,
+    plain: bool = False,
 ) -> nn.Module:
     """Train without pauses; see `train_while`."""
-    work = train_while(model, training, validation, recipe, epochs, seed, normalise, report, record)
+    work = train_while(model, training, validation, recipe, epochs, seed, normalise, report, record, plain)
     return finished(work).model

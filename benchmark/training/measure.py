@@ -39,7 +39,17 @@ def seconds_per_image(submission: submissions.Submission, track: tracks.Track) -
     images = Images(pixels, torch.arange(count) % 24)
     lines: list[dict[str, Any]] = []
     normalise = Normaliser(spec.mean, spec.std, torch.device("cpu"))
-    train(model, images, Images(pixels[:2], images.labels[:2]), recipe, 2, 0, normalise, lines.append)
+    train(
+        model,
+        images,
+        Images(pixels[:2], images.labels[:2]),
+        recipe,
+        2,
+        0,
+        normalise,
+        lines.append,
+        plain=bool(spec.timm),
+    )
     return float(lines[-1]["seconds"]) / count
 
 

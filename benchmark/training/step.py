@@ -77,6 +77,7 @@ class Step:
         normalise: the submission's normalisation.
         augment: the track's augmentation, seeded.
         rate: see `optimiser`.
+        plain: whether the network is one of timm's own, see `faster_layers`.
     """
 
     def __init__(
@@ -87,8 +88,9 @@ class Step:
         normalise: Normaliser,
         augment: Augmenter,
         rate: torch.Tensor | None = None,
+        plain: bool = False,
     ) -> None:
-        self.model, self.training, self.recipe = model, training, recipe
+        self.model, self.training, self.recipe, self.plain = model, training, recipe, plain
         self.normalise, self.augment = normalise, augment
         self.device = training.pixels.device
         self.update = optimiser(model, recipe, rate)
@@ -107,7 +109,7 @@ class Step:
         images = self.normalise(self.augment.apply(as_float(self.training.pixels[chosen]), drawn))
         with (
             torch.autocast(kind, torch.bfloat16, enabled=precision == "bf16"),
-            faster_layers(self.faster),
+            faster_layers(self.faster, self.plain),
         ):
             out = self.model(images)
         smoothing = self.recipe.label_smoothing
@@ -259,6 +261,7 @@ def steps_of(
     seed: int,
     epochs: int,
     record: bool,
+    plain: bool = False,
 ) -> Called | Recorded:
     """The steps of one training.
 
@@ -270,19 +273,21 @@ def steps_of(
         seed: of the augmentation.
         epochs: of the training.
         record: whether a step needs nothing of the host, and is recorded where there is a GPU.
+        plain: whether the network is one of timm's own, see `faster_layers`.
     """
     augment = Augmenter(recipe.augment, seed)
     if not record:
-        return Called(Step(model, training, recipe, normalise, augment))
+        return Called(Step(model, training, recipe, normalise, augment, plain=plain))
     rate = torch.full((), recipe.lr, device=training.pixels.device)
     batch = min(recipe.batch_size, len(training.pixels))
-    step = Step(model, training, recipe, normalise, augment, rate)
+    step = Step(model, training, recipe, normalise, augment, rate, plain)
     return Recorded(step, rate, epochs, len(training.pixels) // batch, batch)
 
 
 def state(steps: Called | Recorded) -> dict[str, Any]:
     """How the steps were made, for the record."""
-    made: dict[str, Any] = {"steps": "called", "layers": "own" if steps.step.faster else "library"}
+    own = "own, fused" if steps.step.plain else "own"
+    made: dict[str, Any] = {"steps": "called", "layers": own if steps.step.faster else "library"}
     if isinstance(steps, Recorded):
         made |= {"steps": "recorded" if steps.graph is not None else "called", "not_recorded": steps.refused or None}
     return made

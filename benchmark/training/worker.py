@@ -81,7 +81,8 @@ def run_while(
     model = start_model(job, inputs, device)
     normalise = Normaliser(tuple(job.model["mean"]), tuple(job.model["std"]), device)
     torch.manual_seed(job.seed)
-    record = device.type == "cuda" and bool(job.model.get("timm"))
+    plain = bool(job.model.get("timm"))  # no code of its own
+    record = plain and device.type == "cuda"
     parts = load_part(inputs, "train", device), load_part(inputs, "validation", device)
     with (output / "log.jsonl").open("w") as log:
 
@@ -90,7 +91,7 @@ def run_while(
             log.flush()
 
         trained = yield from train_while(
-            model, *parts, job.recipe, job.epochs, job.seed, normalise, report, record=record
+            model, *parts, job.recipe, job.epochs, job.seed, normalise, report, record=record, plain=plain
         )
     test = torch.from_numpy(np.load(inputs / "test.npy", allow_pickle=False)).to(device)
     scores = yield from logits_while(trained.forward, test, job.recipe.batch_size)

@@ -11,37 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmark.training import layers, swap
-from benchmark.training.swap import faster_layers
-
-OURS = ("Norm", "Clamp", "Depthwise", "Pointwise")
-
-
-@pytest.fixture
-def taken(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each layer of ours was called."""
-    calls: Counter[str] = Counter()
-    for name in OURS:
-        layer = getattr(layers, name)
-
-        def counted(*arguments: Any, name: str = name, real: Any = layer.apply) -> Any:
-            calls[name] += 1
-            return real(*arguments)
-
-        monkeypatch.setattr(layer, "apply", counted)
-    return calls
-
-
-def images(*shape: int) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(1)).contiguous(memory_format=torch.channels_last)
-
-
-def gradients(network: nn.Module, batch: torch.Tensor, fast: bool) -> dict[str, torch.Tensor]:
-    network.zero_grad()
-    with faster_layers(fast):
-        out = network(batch)
-    F.cross_entropy(out, torch.arange(len(batch)) % out.shape[1]).backward()
-    return {name: p.grad.clone() for name, p in network.named_parameters() if p.grad is not None}
+from benchmark.training.swap import Normalisation, faster_layers
+from tests.training.gradients import images, of_network
+from tests.training.gradients import taken as taken
 
 
 def apart(found: dict[str, torch.Tensor], exact: dict[str, torch.Tensor]) -> float:
@@ -51,49 +23,57 @@ def apart(found: dict[str, torch.Tensor], exact: dict[str, torch.Tensor]) -> flo
     return (off / sum(float(value.square().sum()) for value in exact.values())) ** 0.5
 
 
-@pytest.mark.parametrize(("name", "wanted"), [
-    ("tf_efficientnet_lite0", {"Norm": 49, "Clamp": 33, "Depthwise": 16, "Pointwise": 32}),
-    ("mobilenetv3_small_050", {"Norm": 34, "Clamp": 5, "Depthwise": 11, "Pointwise": 41}),
-    ("convnext_atto", {"Depthwise": 12, "Pointwise": 24}),
-    ("resnet18", {"Norm": 20, "Clamp": 9}),
-    ("test_vit", {}),
+MORE = {"test_vit": {"img_size": 64}, "convnext_atto": {"drop_path_rate": 0.0}}
+
+
+@pytest.mark.parametrize(("name", "plain", "wanted"), [
+    ("tf_efficientnet_lite0", False, {"Norm": 49, "Clamp": 33, "Depthwise": 16, "Pointwise": 32}),
+    ("mobilenetv3_small_050", False, {"Norm": 34, "Clamp": 5, "Depthwise": 11, "Pointwise": 41}),
+    ("convnext_atto", False, {"Depthwise": 12, "Pointwise": 24}),
+    ("resnet18", False, {"Norm": 20, "Clamp": 9}),
+    ("test_vit", False, {}),
+    ("tf_efficientnet_lite0", True, {"Norm": 17, "Clamp": 33, "Depthwise": 12, "Pointwise": 32, "PointwiseNorm": 32, "Padded": 4, "PaddedDepthwise": 4}),
+    ("mobilenetv3_small_050", True, {"Norm": 12, "Clamp": 5, "Depthwise": 11, "Pointwise": 41, "PointwiseNorm": 22}),
+    ("densenet121", True, {"Norm": 63, "Clamp": 121, "Pointwise": 61, "PointwiseNorm": 58}),
+    ("convnext_atto", True, {"Depthwise": 12, "Pointwise": 24}),
+    ("resnet18", True, {"Norm": 20, "Clamp": 9}),
 ])  # fmt: skip
 def test_a_network_gets_gradients_as_exact_as_the_librarys(
-    name: str, wanted: dict[str, int], taken: Counter[str]
+    name: str, plain: bool, wanted: dict[str, int], taken: Counter[str]
 ) -> None:
     """Against double precision: whatever is missing or counted twice would be far more than rounding."""
     torch.manual_seed(0)
-    network = timm.create_model(
-        name, num_classes=24, drop_path_rate=0.0, drop_rate=0.0, **({"img_size": 64} if "vit" in name else {})
-    )
+    network = timm.create_model(name, num_classes=24, drop_rate=0.0, **MORE.get(name, {}))
     network.to(memory_format=torch.channels_last).train()
-    exact = gradients(copy.deepcopy(network).double(), images(16, 3, 64, 64).double(), False)
-    theirs = gradients(network, images(16, 3, 64, 64), False)
+    exact = of_network(copy.deepcopy(network).double(), images(16, 3, 64, 64).double(), False)
+    theirs = of_network(network, images(16, 3, 64, 64), False)
     assert not taken
-    ours = gradients(network, images(16, 3, 64, 64), True)
+    ours = of_network(network, images(16, 3, 64, 64), True, plain)
     assert dict(taken) == wanted
     assert apart(ours, exact) <= 1.5 * apart(theirs, exact) + 1e-5
 
 
 def test_running_statistics_are_those_of_pytorch() -> None:
     made = []
-    for fast in (False, True):
+    for fast, plain in ((False, False), (True, False), (True, True)):
         torch.manual_seed(0)
         network = timm.create_model("resnet10t", num_classes=24).to(memory_format=torch.channels_last).train()
-        gradients(network, images(8, 3, 64, 64), fast)
+        of_network(network, images(8, 3, 64, 64), fast, plain)
         made.append(dict(network.named_buffers()))
     assert any(name.endswith("num_batches_tracked") for name in made[0])
     for name, value in made[0].items():
-        torch.testing.assert_close(made[1][name], value, rtol=1e-3, atol=1e-5, msg=name)
+        for one in made[1:]:
+            torch.testing.assert_close(one[name], value, rtol=1e-3, atol=1e-5, msg=name)
 
 
-def test_every_run_gives_the_same_bits() -> None:
+@pytest.mark.parametrize("plain", [False, True])
+def test_every_run_gives_the_same_bits(plain: bool) -> None:
     torch.manual_seed(0)
     network = timm.create_model("tf_efficientnet_lite0", num_classes=24).to(memory_format=torch.channels_last).train()
     torch.manual_seed(1)
-    once = gradients(network, images(8, 3, 64, 64), True)
+    once = of_network(network, images(8, 3, 64, 64), True, plain)
     torch.manual_seed(1)
-    again = gradients(network, images(8, 3, 64, 64), True)
+    again = of_network(network, images(8, 3, 64, 64), True, plain)
     assert all(torch.equal(once[key], again[key]) for key in once)
 
 
@@ -161,7 +141,7 @@ def test_one_value_a_channel_is_an_error_as_ever() -> None:
 def test_what_clamps_the_norm_right_behind_it_is_fused(behind: nn.Module, fused: bool, taken: Counter[str]) -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), behind, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     network.to(memory_format=torch.channels_last)
-    ours, theirs = (gradients(network, images(6, 3, 8, 8), fast) for fast in (True, False))
+    ours, theirs = (of_network(network, images(6, 3, 8, 8), fast) for fast in (True, False))
     assert taken["Clamp"] == fused
     for name, value in theirs.items():
         torch.testing.assert_close(ours[name], value, rtol=1e-3, atol=1e-5, msg=name)
@@ -186,7 +166,7 @@ def test_what_reads_the_norms_answer_between_gets_its_gradient(seen: bool, taken
             return (F.relu(answer, inplace=True) + beside).mean((2, 3))
 
     network = Reads()
-    ours, theirs = (gradients(network, images(6, 3, 4, 4), fast) for fast in (True, False))
+    ours, theirs = (of_network(network, images(6, 3, 4, 4), fast) for fast in (True, False))
     assert taken["Clamp"] == (0 if seen else 1)
     for name, value in theirs.items():
         torch.testing.assert_close(ours[name], value, rtol=1e-4, atol=1e-6, msg=name)
@@ -200,5 +180,5 @@ def test_nothing_is_swapped_where_it_is_not_enabled(taken: Counter[str]) -> None
 
 def test_the_signatures_are_those_of_pytorch() -> None:
     """A name that PyTorch gives an argument later would end in an error here and not in a training."""
-    theirs = {"images" if name == "input" else name for name in inspect.signature(F.batch_norm).parameters}
-    assert theirs == set(inspect.signature(swap._normalised).parameters)
+    theirs = ["images" if name == "input" else name for name in inspect.signature(F.batch_norm).parameters]
+    assert theirs == list(Normalisation._fields)

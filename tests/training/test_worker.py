@@ -61,6 +61,17 @@ def test_it_leaves_the_agreed_files(write: Any) -> None:
     assert (environment["threads"], environment["layers"]) == (1, "own")
 
 
+@pytest.mark.parametrize(("model", "layers"), [
+    ({"timm": "test_efficientnet"}, "own, fused"), ({"factory": "model.py:build"}, "own"),
+])  # fmt: skip
+def test_answers_wait_in_networks_without_code_of_their_own_alone(
+    write: Any, model: dict[str, str], layers: str
+) -> None:
+    arguments = write(model={**model, "image_size": {"min": 16}, "mean": [0.5] * 3, "std": [0.5] * 3})
+    assert worker.main(arguments) == 0
+    assert json.loads((Path(arguments[1]) / "environment.json").read_text())["layers"] == layers
+
+
 def test_it_starts_from_a_checkpoint(write: Any, tmp_path: Path) -> None:
     assert worker.main(write()) == 0
     checkpoint = tmp_path / "output" / "model.safetensors"
