@@ -50,6 +50,25 @@ def test_the_page_shows_how_much_the_ratios_vary() -> None:
     assert f"The rate keeps {min(rates):.1f} × and more" in page
 
 
+def test_the_page_shows_the_ratios_before_and_after_answers_waited() -> None:
+    before, after = (
+        report.rounds(json.loads((DOCS / "performance" / name).read_text()))
+        for name in ("rounds-amx-before.json", "rounds-amx.json")
+    )
+    page = (DOCS / "performance.md").read_text()
+    assert len(before) == len(after) == 3
+    for old, new in zip(report.ratio_rows(before), report.ratio_rows(after), strict=True):
+        assert "| " + " | ".join([old[0], old[1], old[2], *new[1:]]) + " |" in page
+    said = [
+        ", ".join(
+            f"{min(one.campaign for name, one in each.items() if name != report.OURS) / each[report.OURS].campaign:.2f}"
+            for each in one
+        )
+        for one in (before, after)
+    ]
+    assert f"took {said[1]} × as long over a campaign, before {said[0]}" in page
+
+
 def test_a_round_that_lacks_a_contender_is_left_out(results: dict[str, Any]) -> None:
     more = {}
     for name, one in results.items():
