@@ -213,8 +213,8 @@ def answer(
     """Answer the general questions that the cells allow.
 
     In this order: the mean gain on every target; the difference of the mean gains on two targets,
-    over the submissions that have both; on every target the mean gain of every family, and the
-    difference of two families. A question that no submission bears on is left out.
+    over the submissions that have both; on every target the mean gain of every family, where there are several or some are
+    asked for, and the difference of two families. A question that no submission bears on is left out.
 
     Args:
         cells: at most one for a submission and target.
@@ -246,6 +246,8 @@ def answer(
             found.append(_answer(f"gain on {first} minus gain on {second}", [part], seed, level))
     for target, own in by_target.items():
         rows = {name: np.flatnonzero(np.array(own.families) == name) for name in asked if name in own.families}
+        if families is None and len(rows) == 1:
+            continue  # it is the gain on the target
         found += [
             _answer(f"gain on {target}, {name}", [(1, own.values[at], own.resampled[at])], seed, level)
             for name, at in rows.items()

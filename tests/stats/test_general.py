@@ -208,6 +208,19 @@ def test_families_are_contrasted_in_the_order_asked() -> None:
     assert named(answer(cells, {"q": DESIGN}, resamples=99)).keys() > {"gain on q, new minus old", "gain on q, rest"}
 
 
+def test_where_all_are_of_one_family_it_is_not_asked_for_apart() -> None:
+    """The board of two networks of one family gave each mean gain twice."""
+    cells = [cell(f"n{i}", target, i, "new") for i in range(3) for target in ("q", "g")]
+    cells += [cell("o", "g", 1, "old")]
+    found = answer(cells, {"q": DESIGN, "g": DESIGN}, resamples=99)
+    assert [one.question for one in found if "q" in one.question.split(" on ")[1]] == [
+        "gain on q", "gain on q minus gain on g",
+    ]  # fmt: skip
+    assert "gain on g, new" in named(found)
+    asked = answer(cells, {"q": DESIGN, "g": DESIGN}, families=["new"], resamples=99)
+    assert "gain on q, new" in named(asked)
+
+
 def test_families_are_drawn_apart() -> None:
     """The same gains in both: drawn together, their difference would be zero in every resample."""
     cells = [cell(f"{family}{m}", "q", m, family) for family in ("new", "old") for m in (1, 2, 6)]

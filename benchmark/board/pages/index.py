@@ -134,7 +134,9 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
             "high": of_gain(lambda gain: _whole(gain.high)),
             "interval": of_gain(lambda gain: intervals(gain.interval)),
             "verdict": of_gain(lambda gain: verdicts(gain.verdict)),
-            "p": of_gain(lambda gain: _three(gain.p)),
+            "p": of_gain(
+                lambda gain: None if gain.p is None else float(f"{gain.p:.7g}")
+            ),  # rounded once, by who shows it
             "family": of_gain(lambda gain: gain.family),
             "smallest": of_gain(lambda gain: _whole(gain.smallest)),
             "needs": of_gain(lambda gain: words["needs"](gain.needs)),

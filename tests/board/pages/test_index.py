@@ -69,6 +69,18 @@ def test_columns_give_back_what_the_board_says_to_the_tenth_of_a_point() -> None
                 assert points(column["value"][i] / SCALE) == points(score.value)
 
 
+def test_p_is_rounded_once() -> None:
+    """0.046502640 came as 0.0465 and was shown as 0.046, beside 0.047 on the submission's page."""
+    row = next(row for row in made.board(6, simulated=False).rows if row.results[TWO_STEP].gain)
+    result = row.results[TWO_STEP]
+    assert result.gain
+    exact = result.gain.model_copy(update={"p": 0.04650264005219432})
+    row = row.model_copy(update={"results": {**row.results, TWO_STEP: result.model_copy(update={"gain": exact})}})
+    board = made.board(6, simulated=False).model_copy(update={"rows": (row,)})
+    [track] = data(dict(files(board)), "data/index.js")["tracks"]
+    assert f"{track['rows']['gain']['p'][0]:.3f}" == f"{0.04650264005219432:.3f}" == "0.047"
+
+
 def test_a_track_whose_controls_were_not_run_has_no_column_of_them() -> None:
     board = made.board(3, simulated=False)
     rows = []
