@@ -146,7 +146,9 @@ def test_killed_at_random_moments_it_ends_with_the_same_ledger(
     )
     undisturbed = tmp_path / "undisturbed"
     shutil.copytree(workspace, undisturbed)
+    started = time.monotonic()
     subprocess.run(command(undisturbed, track_file, folder), check=True, capture_output=True)
+    whole = time.monotonic() - started
 
     chance = random.Random(4)
     kills = 0
@@ -158,7 +160,7 @@ def test_killed_at_random_moments_it_ends_with_the_same_ledger(
             start_new_session=True,
         )
         try:
-            out, _ = harness.communicate(timeout=chance.uniform(2.0, 9.0) if kills < 6 else None)
+            out, _ = harness.communicate(timeout=chance.uniform(0.1, 0.5) * whole if kills < 6 else None)
         except subprocess.TimeoutExpired:
             os.killpg(harness.pid, signal.SIGKILL)
             harness.wait()
