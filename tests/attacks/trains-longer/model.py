@@ -17,12 +17,12 @@ TIMES = 10
 def longer(hidden):
     train = worker.train_while
 
-    def patched(model, training, validation, recipe, epochs, seed, normalise, report, record=False):
+    def patched(model, training, validation, recipe, epochs, seed, normalise, report, **how):
         def told(line):
             if not hidden or line["epoch"] % TIMES == 0:
                 report(line | ({"epoch": line["epoch"] // TIMES, "epochs": epochs} if hidden else {}))
 
-        return train(model, training, validation, recipe, epochs * TIMES, seed, normalise, told, record)
+        return train(model, training, validation, recipe, epochs * TIMES, seed, normalise, told, **how)
 
     worker.train_while = patched
 
