@@ -39,17 +39,8 @@ def seconds_per_image(submission: submissions.Submission, track: tracks.Track) -
     images = Images(pixels, torch.arange(count) % 24)
     lines: list[dict[str, Any]] = []
     normalise = Normaliser(spec.mean, spec.std, torch.device("cpu"))
-    train(
-        model,
-        images,
-        Images(pixels[:2], images.labels[:2]),
-        recipe,
-        2,
-        0,
-        normalise,
-        lines.append,
-        plain=bool(spec.timm),
-    )
+    few, plain = Images(pixels[:2], images.labels[:2]), spec.timm is not None
+    train(model, images, few, recipe, 2, 0, normalise, lines.append, plain=plain)
     return float(lines[-1]["seconds"]) / count
 
 

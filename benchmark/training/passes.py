@@ -201,7 +201,7 @@ def depthwise_weights(
         above: gradient of its answer, (n, height of the answer, its width, channels).
         down: its stride from row to row.
         across: from column to column.
-        top: padding above the images; as much below.
+        top: padding above the images.
         left: likewise.
         some: any, like `found`.
         found: the gradient is added to it, (height of the kernel, its width, channels).

@@ -209,17 +209,17 @@ class _Swap(TorchFunctionMode):
         images, weight, bias = call[:3]
         depthwise = call.groups > 1 and call.groups == weight.shape[0] == images.shape[1] and weight.shape[1] == 1
         if depthwise and waits is not None and waits.layer is Padded and margins == (0, 0):
-            return _like(PaddedDepthwise.apply(waits.made_of[0], weight, bias, steps, waits.made_of[1]))
+            return _given(PaddedDepthwise.apply(waits.made_of[0], weight, bias, steps, waits.made_of[1]))
         if waits is not None:
             waits.later.settle()
         if depthwise:
-            return _like(Depthwise.apply(images, weight, bias, steps, margins))
+            return _given(Depthwise.apply(images, weight, bias, steps, margins))
         if call.groups > 1 or weight.shape[2:] != (1, 1) or steps != (1, 1) or margins != (0, 0) or not _last(images):
             return None
         if self.plain and bias is None:  # a norm may follow
             later = Later()
             return self._wait(Pointwise.apply(images, weight, bias, later), later, Pointwise, images, weight)
-        return _like(Pointwise.apply(images, weight, bias, None))
+        return _given(Pointwise.apply(images, weight, bias, None))
 
     def _normalised(self, call: Normalisation, waits: Waiting | None) -> torch.Tensor | None:
         """A batch norm by a layer of ours, or None where it does not fit."""
@@ -252,7 +252,7 @@ class _Swap(TorchFunctionMode):
         return self._wait(Padded.apply(images, tuple(pad), later), later, Padded, images, tuple(pad))
 
 
-def _like(answer: Any) -> torch.Tensor:
+def _given(answer: Any) -> torch.Tensor:
     """What a layer gives, to the type checker."""
     found: torch.Tensor = answer
     return found

@@ -134,9 +134,7 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
             "high": of_gain(lambda gain: _whole(gain.high)),
             "interval": of_gain(lambda gain: intervals(gain.interval)),
             "verdict": of_gain(lambda gain: verdicts(gain.verdict)),
-            "p": of_gain(
-                lambda gain: None if gain.p is None else float(f"{gain.p:.7g}")
-            ),  # rounded once, by who shows it
+            "p": of_gain(lambda gain: _digits(gain.p, 7)),  # so many that who shows it is the one who rounds
             "family": of_gain(lambda gain: gain.family),
             "smallest": of_gain(lambda gain: _whole(gain.smallest)),
             "needs": of_gain(lambda gain: words["needs"](gain.needs)),
@@ -158,8 +156,8 @@ def _columns(rows: Sequence[Row]) -> dict[str, Any]:
         "parameters": of(lambda row: row.parameters),
         "device": of(lambda row: words["device"](", ".join(row.devices))),
         "updated": of(lambda row: words["updated"](row.updated[:10])),
-        "seconds": of(lambda row: _three(row.results[TWO_STEP].seconds) if TWO_STEP in row.results else None),
-        "energy": of(lambda row: _three(row.results[TWO_STEP].energy_joules) if TWO_STEP in row.results else None),
+        "seconds": of(lambda row: _digits(row.results[TWO_STEP].seconds) if TWO_STEP in row.results else None),
+        "energy": of(lambda row: _digits(row.results[TWO_STEP].energy_joules) if TWO_STEP in row.results else None),
         "gain": columns_of(gains),
         "longer": columns_of(longer) if any(longer) else None,
         "scores": {name: _scores([row.results.get(name) for row in rows], words["failed"]) for name in protocols},
@@ -183,8 +181,8 @@ def _scores(results: Sequence[Result | None], failed: Words) -> dict[str, list[i
     }
 
 
-def _three(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.4g}")
+def _digits(value: float | None, count: int = 4) -> float | None:
+    return None if value is None else float(f"{value:.{count}g}")
 
 
 def _classes(rows: Sequence[Row]) -> dict[str, Any]:
