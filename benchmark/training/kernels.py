@@ -22,12 +22,14 @@ READY = "KARYOBENCH_LOOPS"
 """Variable that names a folder which Numba filled when the image was built."""
 
 ROWS, PLACES, CHANNELS, PAIRS, TAPS = "f4[:,::1]", "f4[:,:,:,::1]", "f4[::1]", "f8[:,::1]", "f4[:,:,::1]"
-FLOWS = f"{ROWS}, {ROWS}, {CHANNELS}, {ROWS}, f4, f4"
+FLOWS = f"{ROWS}, {ROWS}, {ROWS}, f4, f4"
 CONVOLVED = f"void({PLACES}, {TAPS}, i8, i8, i8, i8, {PLACES})"
 SIGNATURES: dict[Callable[..., None], str] = {
     plain.norm_sums: f"void({ROWS}, {CHANNELS}, f8[::1], f8[::1], {ROWS})",
+    plain.norm_moments: f"void({CHANNELS}, f8[::1], f8[::1], i8, {CHANNELS}, {CHANNELS}, f8, {PAIRS}, {ROWS})",
     plain.norm_apply: f"void({ROWS}, {ROWS}, f4, f4, {ROWS})",
     plain.norm_backward_sums: f"void({FLOWS}, {PAIRS}, {ROWS})",
+    plain.norm_slopes: f"void({PAIRS}, f8[::1], f8, i8, {ROWS}, {ROWS})",
     plain.norm_backward_apply: f"void({FLOWS}, {ROWS}, {ROWS})",
     plain.depthwise: CONVOLVED,
     plain.depthwise_images: CONVOLVED,
@@ -39,8 +41,10 @@ class Loops(NamedTuple):
     """The loops, compiled."""
 
     norm_sums: Callable[..., None]
+    norm_moments: Callable[..., None]
     norm_apply: Callable[..., None]
     norm_backward_sums: Callable[..., None]
+    norm_slopes: Callable[..., None]
     norm_backward_apply: Callable[..., None]
     depthwise: Callable[..., None]
     depthwise_images: Callable[..., None]

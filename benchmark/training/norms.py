@@ -64,7 +64,7 @@ class Moments(NamedTuple):
         mean: double.
         variance: with n, not n − 1, below; double.
         epsilon: added to it.
-        affine: scale and shift that make the answer, (2, channels).
+        affine: scale and shift that make the answer, and the mean, (3, channels).
     """
 
     mean: Double
@@ -75,11 +75,10 @@ class Moments(NamedTuple):
     @classmethod
     def of(cls, sums: Sums, count: int, weight: torch.Tensor, bias: torch.Tensor, epsilon: float) -> Moments:
         """Of `count` rows."""
-        off = sums.total / count
-        mean, variance = sums.near + off, np.maximum(sums.squares / count - off * off, 0.0)
-        scale = weight.detach().numpy() / np.sqrt(variance + epsilon)
-        affine = np.stack([scale, bias.detach().numpy() - mean * scale]).astype(np.float32)
-        return cls(mean, variance, epsilon, affine)
+        moments, affine = np.empty((2, len(sums.near))), np.empty((3, len(sums.near)), np.float32)
+        values = weight.detach().numpy(), bias.detach().numpy()
+        loops().norm_moments(sums.near, sums.total, sums.squares, count, *values, epsilon, moments, affine)
+        return cls(moments[0], moments[1], epsilon, affine)
 
     def move(self, mean: torch.Tensor | None, variance: torch.Tensor | None, count: int, momentum: float) -> None:
         """Move running statistics, where there are any."""
@@ -108,15 +107,13 @@ class Flow:
         clamped.passed = None
         count, channels = normalised.shape
         self._rows, self._above = normalised, rows(above)
-        self._how = moments.mean.astype(np.float32), moments.affine, low, high
-        sums = np.zeros((2, channels))
+        self._how = moments.affine, low, high
+        sums, self._slopes = np.zeros((2, channels)), np.empty((4, channels), np.float32)
         loops().norm_backward_sums(
             normalised, self._above, *self._how, sums, np.empty((2, channels), np.float32)
         )  # fmt: skip
-        inverse = 1.0 / np.sqrt(moments.variance + moments.epsilon)
-        self.of_bias = torch.from_numpy(sums[0].astype(np.float32))
-        self.of_weight = torch.from_numpy((sums[1] * inverse).astype(np.float32))
-        self._slopes = (moments.affine[0] / count * np.stack([sums[0], sums[1] * inverse**2])).astype(np.float32)
+        loops().norm_slopes(sums, moments.variance, moments.epsilon, count, moments.affine, self._slopes)
+        self.of_weight, self.of_bias = torch.from_numpy(self._slopes[:2])
 
     def back(self, out: Single, first: int = 0) -> None:
         """Gradient of as many rows as there is room for, from one on."""

@@ -49,6 +49,39 @@ def norm_sums(rows: Single, near: Single, total: Double, squares: Double, scratc
             squares[c] += some_squares[c]
 
 
+def norm_moments(
+    near: Single,
+    total: Double,
+    squares: Double,
+    count: int,
+    weight: Single,
+    bias: Single,
+    epsilon: float,
+    moments: Double,
+    affine: Single,
+) -> None:
+    """From sums to mean and variance of every channel, and to scale and shift.
+
+    Args:
+        near: as of `norm_sums`, like the two that follow.
+        total: likewise.
+        squares: likewise.
+        count: rows that were summed.
+        weight: of the norm, (channels,).
+        bias: likewise.
+        epsilon: added to the variance.
+        moments: gets mean and variance, with n below, (2, channels).
+        affine: gets scale, shift, and the mean in single precision, (3, channels).
+    """
+    for c in range(len(near)):
+        off = total[c] / count
+        mean, variance = near[c] + off, squares[c] / count - off * off
+        variance = 0.0 if variance < 0 else variance
+        scale = weight[c] / np.sqrt(variance + epsilon)
+        moments[0, c], moments[1, c] = mean, variance
+        affine[0, c], affine[1, c], affine[2, c] = scale, bias[c] - mean * scale, mean
+
+
 def norm_apply(rows: Single, affine: Single, low: float, high: float, out: Single) -> None:
     """Scale and shift every channel, and clamp.
 
@@ -69,22 +102,22 @@ def norm_apply(rows: Single, affine: Single, low: float, high: float, out: Singl
 
 
 def norm_backward_sums(
-    rows: Single, above: Single, means: Single, affine: Single, low: float, high: float, sums: Double, scratch: Single
+    rows: Single, above: Single, affine: Single, low: float, high: float, sums: Double, scratch: Single
 ) -> None:
     """Add what the gradients of a batch norm, whose answer was clamped, are made of: where it was, none flows back.
 
     Args:
         rows: that were normalised, (images × places, channels), or some of them.
         above: gradient of the clamped answer; like `rows`.
-        means: of the rows, (channels,).
-        affine: scale and shift that the answer was made with, (2, channels).
+        affine: scale and shift that the answer was made with, and the mean of the rows, (3, channels).
         low: what the answer was clamped to; minus infinity if it was not.
         high: likewise, or infinity.
         sums: gradients are added, and gradients × (rows − means), (2, channels).
         scratch: any (2, channels).
     """
     count, channels = rows.shape
-    scales, shifts, some, some_along, total, along = affine[0], affine[1], scratch[0], scratch[1], sums[0], sums[1]
+    scales, shifts, means = affine[0], affine[1], affine[2]
+    some, some_along, total, along = scratch[0], scratch[1], sums[0], sums[1]
     nothing = np.float32(0)
     for first in range(0, count, BLOCK):
         for c in range(channels):
@@ -101,23 +134,41 @@ def norm_backward_sums(
             along[c] += some_along[c]
 
 
+def norm_slopes(sums: Double, variance: Double, epsilon: float, count: int, affine: Single, slopes: Single) -> None:
+    """What the gradients of a batch norm are made of, from their sums.
+
+    Args:
+        sums: as of `norm_backward_sums`.
+        variance: of every channel, (channels,).
+        epsilon: was added to it.
+        count: rows that were summed.
+        affine: as of `norm_backward_sums`.
+        slopes: gets the gradients of weight and bias, what is taken off every gradient of a channel, and what for every unit
+            that its value is above the mean, (4, channels).
+    """
+    for c in range(len(variance)):
+        inverse = 1.0 / np.sqrt(variance[c] + epsilon)
+        each = affine[0, c] / np.float32(count)
+        slopes[0, c], slopes[1, c] = sums[1, c] * inverse, sums[0, c]
+        slopes[2, c], slopes[3, c] = each * sums[0, c], each * (sums[1, c] * (inverse * inverse))
+
+
 def norm_backward_apply(
-    rows: Single, above: Single, means: Single, affine: Single, low: float, high: float, slopes: Single, out: Single
+    rows: Single, above: Single, affine: Single, low: float, high: float, slopes: Single, out: Single
 ) -> None:
     """Gradient of the rows of a batch norm.
 
     Args:
-        rows: as of `norm_backward_sums`, like the five that follow.
+        rows: as of `norm_backward_sums`, like the four that follow.
         above: likewise.
-        means: likewise.
         affine: likewise.
         low: likewise.
         high: likewise.
-        slopes: what is taken off every gradient of a channel, and for every unit that its value is above the mean, (2, channels).
+        slopes: of `norm_slopes`.
         out: gets the gradient; like `rows`.
     """
     count, channels = rows.shape
-    scales, shifts, shared, along = affine[0], affine[1], slopes[0], slopes[1]
+    scales, shifts, means, shared, along = affine[0], affine[1], affine[2], slopes[2], slopes[3]
     nothing = np.float32(0)
     for row in range(count):
         for c in range(channels):
@@ -210,16 +261,15 @@ def depthwise_weights(
     answers, columns = above.shape[1], above.shape[2]
     together = max(1, PLACES // (answers * columns))
     for first in range(0, count, together):
-        for i in range(found.shape[0]):
-            for j in range(found.shape[1]):
-                tap, whole = some[i, j], found[i, j]
-                for c in range(channels):
-                    tap[c] = 0
-                for image in range(first, min(first + together, count)):
-                    for row in range(answers):
-                        y = row * down + i - top
-                        if y < 0 or y >= high:
-                            continue
+        some[:] = 0
+        for image in range(first, min(first + together, count)):
+            for row in range(answers):
+                for i in range(found.shape[0]):
+                    y = row * down + i - top
+                    if y < 0 or y >= high:
+                        continue
+                    for j in range(found.shape[1]):  # one row of each stays in the innermost cache meanwhile
+                        tap = some[i, j]
                         for column in range(columns):
                             x = column * across + j - left
                             if x < 0 or x >= wide:
@@ -227,5 +277,8 @@ def depthwise_weights(
                             seen, flow = images[image, y, x], above[image, row, column]
                             for c in range(channels):
                                 tap[c] += seen[c] * flow[c]
+        for i in range(found.shape[0]):
+            for j in range(found.shape[1]):
+                tap, whole = some[i, j], found[i, j]
                 for c in range(channels):
                     whole[c] += tap[c]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -118,15 +118,16 @@ def _limits(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tupl
     return 0.0, 6.0 if func is F.relu6 else math.inf
 
 
-def _tensors(values: Any) -> Iterator[torch.Tensor]:
-    """All of a call's arguments, however deep."""
+def _tensors(values: Iterable[Any], found: set[int]) -> set[int]:
+    """Which tensors a call is given, however deep, by `id`."""
     for one in values:
         if isinstance(one, torch.Tensor):
-            yield one
+            found.add(id(one))
         elif isinstance(one, list | tuple):
-            yield from _tensors(one)
+            _tensors(one, found)
         elif isinstance(one, dict):
-            yield from _tensors(one.values())
+            _tensors(one.values(), found)
+    return found
 
 
 class _Swap(TorchFunctionMode):
@@ -153,7 +154,7 @@ class _Swap(TorchFunctionMode):
         given = kwargs or {}
         if func in LOOKS:
             return func(*args, **given)
-        named = {{"input": "images"}.get(name, name): value for name, value in given.items()}
+        named = {"images" if name == "input" else name: value for name, value in given.items()} if given else given
         just, self._just = self._just, None
         waits = self._touched(args, given) if self._waiting else None
         found: torch.Tensor | None = None
@@ -173,7 +174,7 @@ class _Swap(TorchFunctionMode):
 
     def _touched(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Waiting | None:
         """Make all that a call touches, but what it takes first, which is returned."""
-        leaves = list(_tensors((args, dict(kwargs))))
+        leaves = _tensors(kwargs.values(), _tensors(args, set()))
         first, left = None, []
         for one in self._waiting:
             answer = one.answer()
@@ -181,7 +182,7 @@ class _Swap(TorchFunctionMode):
                 continue
             if args and args[0] is answer:
                 first = one
-            elif any(leaf is other for leaf in leaves for other in (answer, *one.made_of)):
+            elif id(answer) in leaves or any(id(other) in leaves for other in one.made_of):
                 one.later.settle()
                 continue
             left.append(one)

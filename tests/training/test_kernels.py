@@ -19,18 +19,21 @@ random = np.random.default_rng(0)
 rows, above = random.standard_normal((2, 4096, 96)).astype(np.float32)
 weight, bias = random.standard_normal((2, 96)).astype(np.float32)
 total, squares, scratch = np.zeros(96), np.zeros(96), np.empty((2, 96), np.float32)
-affine = np.stack([weight, bias])
-loops().norm_sums(rows, rows[0].copy(), total, squares, scratch)
+near, moments, affine, slopes = rows[0].copy(), np.empty((2, 96)), *np.empty((2, 4, 96), np.float32)
+affine = affine[:3]
+loops().norm_sums(rows, near, total, squares, scratch)
+loops().norm_moments(near, total, squares, 4096, weight, bias, 1e-5, moments, affine)
 out, back, sums = np.empty_like(rows), np.empty_like(rows), np.zeros((2, 96))
 loops().norm_apply(rows, affine, 0.0, 6.0, out)
-loops().norm_backward_sums(rows, above, bias, affine, 0.0, 6.0, sums, scratch)
-loops().norm_backward_apply(rows, above, bias, affine, 0.0, 6.0, affine, back)
+loops().norm_backward_sums(rows, above, affine, 0.0, 6.0, sums, scratch)
+loops().norm_slopes(sums, moments[1], 1e-5, 4096, affine, slopes)
+loops().norm_backward_apply(rows, above, affine, 0.0, 6.0, slopes, back)
 found, images, flows = np.zeros((3, 3, 96)), rows.reshape(16, 16, 16, 96), above.reshape(16, 16, 16, 96)
 loops().depthwise_weights(images, flows, 1, 1, 1, 1, np.empty((3, 3, 96), np.float32), found)
 taps, half, whole = found.astype(np.float32), np.empty((16, 8, 8, 96), np.float32), np.empty_like(images)
 loops().depthwise(images, taps, 2, 2, 0, 0, half)
 loops().depthwise_images(half, taps, 2, 2, 0, 0, whole)
-print(hashlib.sha256(b"".join(one.tobytes() for one in (total, squares, out, back, sums, found, half, whole))).hexdigest())
+print(hashlib.sha256(b"".join(one.tobytes() for one in (total, squares, moments, affine, out, back, sums, slopes, found, half, whole))).hexdigest())
 """
 
 
@@ -51,6 +54,9 @@ NARROW = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
 HITS = "from benchmark.training.kernels import loops; print([sum(one.stats.cache_hits.values()) for one in loops()])"
 
 
+ALL = len(Loops._fields)
+
+
 class Compiled(NamedTuple):
     """What two processes compiled, and the bits that came of it."""
 
@@ -67,14 +73,16 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
 
 
 def test_narrower_vectors_give_the_same_bits(both: Compiled) -> None:
-    assert both.bits[0] == both.bits[1] and all(len(fingerprint(one)) == 14 for one in both.folders)
+    assert both.bits[0] == both.bits[1] and all(len(fingerprint(one)) == 2 * ALL for one in both.folders)
 
 
 def test_what_was_compiled_is_kept(both: Compiled) -> None:
-    assert run(HITS, NUMBA_CACHE_DIR=str(both.folders[0])) == f"{[1] * 7}\n"
+    assert run(HITS, NUMBA_CACHE_DIR=str(both.folders[0])) == f"{[1] * ALL}\n"
 
 
-@pytest.mark.parametrize(("brought", "found"), [(0, f"{[1] * 7}\n"), (1, f"{[0] * 7}\n")])
+@pytest.mark.parametrize(
+    ("brought", "found"), [(0, f"{[1] * ALL}\n"), (1, f"{[0] * ALL}\n")], ids=["its own", "another's"]
+)
 def test_what_an_image_brings_is_read_where_it_is_for_this_processor_and_left_as_it_is(
     brought: int, found: str, both: Compiled, tmp_path: Path
 ) -> None:
@@ -94,7 +102,7 @@ def test_where_sources_cannot_be_written_nothing_is_kept_elsewhere(
     monkeypatch.setenv("NUMBA_CACHE_DIR", folder)
     monkeypatch.delenv(READY, raising=False)
     loops.__wrapped__()
-    assert asked == [kept] * 7
+    assert asked == [kept] * ALL
 
 
 @pytest.mark.parametrize("name", Loops._fields)
