@@ -69,6 +69,20 @@ def test_the_page_shows_the_ratios_before_and_after_answers_waited() -> None:
     assert f"took {said[1]} × as long over a campaign, before {said[0]}" in page
 
 
+def test_the_page_shows_the_ratios_over_more_epochs() -> None:
+    found = report.rounds(json.loads((DOCS / "performance" / "rounds-amx-longer.json").read_text()))
+    page = (DOCS / "performance.md").read_text()
+    assert len(found) == 3
+    for row in report.ratio_rows(found):
+        assert "| " + " | ".join(row) + " |" in page
+    fastest = ", ".join(
+        f"{min(one.campaign for name, one in each.items() if name != report.OURS) / each[report.OURS].campaign:.2f}"
+        for each in found
+    )
+    assert f"the fastest peer of each round took {fastest} × as long over a campaign" in page
+    assert f"missed on the third ({fastest} over four epochs" in page
+
+
 def test_a_round_that_lacks_a_contender_is_left_out(results: dict[str, Any]) -> None:
     more = {}
     for name, one in results.items():
