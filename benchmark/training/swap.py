@@ -98,12 +98,12 @@ class Normalisation(NamedTuple):
     def fits(self) -> bool:
         """Whether ours is the same."""
         moved = [one for one in (self.running_mean, self.running_var) if one is not None]
-        if not (self.training and torch.is_grad_enabled()):
+        if not (self.training and self.eps > 0 and torch.is_grad_enabled()):  # PyTorch says what is wrong with others
             return False
         return (
             _fits(self.images, self.weight, self.bias, *moved)
             and _last(self.images)
-            and self.images.numel() > self.images.shape[1]  # PyTorch says what is wrong with one value a channel
+            and self.images.numel() > self.images.shape[1]  # as of one value a channel
         )
 
 

@@ -133,6 +133,20 @@ def test_one_value_a_channel_is_an_error_as_ever() -> None:
         F.batch_norm(images(1, 3, 1, 1), None, None, torch.ones(3), torch.zeros(3), training=True)
 
 
+def test_a_norm_that_adds_nothing_to_the_variance_is_pytorchs(taken: Counter[str]) -> None:
+    """Its versions refuse that, or give what is no number; ours would end in an error of its own."""
+
+    def norm(fast: bool) -> str:
+        with faster_layers(fast):
+            try:
+                return str(F.batch_norm(batch, None, None, torch.ones(3), torch.zeros(3), training=True, eps=0.0))
+            except ValueError as error:
+                return str(error)
+
+    batch = torch.ones(4, 3, 2, 2).contiguous(memory_format=torch.channels_last)
+    assert norm(True) == norm(False) and not taken
+
+
 @pytest.mark.parametrize(("behind", "fused"), [
     (nn.ReLU(inplace=True), True), (nn.ReLU6(inplace=True), True), (nn.Hardtanh(-0.5, 0.5, inplace=True), True),
     (nn.ReLU(), False), (nn.SiLU(inplace=True), False), (nn.Sequential(nn.Identity(), nn.ReLU(inplace=True)), True),
