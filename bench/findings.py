@@ -182,6 +182,28 @@ class Findings:
             + "."
         )
 
+    def alone(self) -> str:
+        """Networks that were trained from scratch and in no other way."""
+        scored = [record for record in self.ledger.records() if record["status"] == "scored"]
+        rows = []
+        for row in self.rows:
+            entry = row["protocols"].get("scratch", {})
+            if set(row["protocols"]) != {"scratch"} or "macro_f1" not in entry:
+                continue
+            asked = row["track"], row["submission"], row["target"]
+            made = [r for r in scored if (r["track"]["name"], r["submission"]["name"], r["dataset"]["name"]) == asked]
+            size = made[0]["environment"].get("parameters")
+            minutes = sum(map(cost_seconds, made)) / len(made) / 60
+            told = (
+                f"{size / 1e6:.1f}" if size else "",
+                str(entry["trainings"]),
+                _span(entry["macro_f1"]),
+                f"{minutes:.1f}",
+            )
+            rows.append((*asked, *told))
+        heads = "track", "submission", "target", "million parameters", "trainings", "macro-F1", "minutes of one core"
+        return _table(rows, heads)
+
     def work(self) -> str:
         """What was trained, and what it took."""
         records = [record for record in self.ledger.records() if record["status"] == "scored"]
@@ -215,7 +237,7 @@ def reading(gain: dict[str, Any], low: float, high: float) -> str:
 BLOCKS: dict[str, Callable[[Findings], str]] = {
     "scores": Findings.scores, "sentences": Findings.sentences, "control": Findings.control, "study": Findings.study,
     "leakage": Findings.leakage, "sweep": Findings.sweep, "elsewhere": Findings.elsewhere, "reproduced": Findings.reproduced,
-    "work": Findings.work,
+    "alone": Findings.alone, "work": Findings.work,
 }  # fmt: skip
 
 

@@ -57,8 +57,21 @@ def test_two_step_stands_beside_itself_over_another_source(maker: Any) -> None:
     assert all("| better " in row for row in rows)
 
 
+def test_networks_that_were_trained_from_scratch_alone_stand_by_themselves(maker: Any, found: Findings) -> None:
+    assert found.alone() == NONE  # this one was trained by other protocols, too
+    for fold in range(5):
+        for repeat in range(2):
+            more = {"environment": {"parameters": 2_540_000, "device_type": "cpu"}, "cpu_seconds": 90.0}
+            maker.add("scratch", fold, repeat, 0.6, "other", **more)
+    [row] = Findings(maker.ledger.folder.parent, Memo()).alone().splitlines()[2:]
+    track, *shown = [cell.strip() for cell in row.split("|")[1:-1]]
+    assert (
+        track == "t" and shown[:4] == ["other", "tiny", "2.5", "10"] and shown[4].startswith("6") and shown[5] == "1.5"
+    )
+
+
 def test_what_is_not_in_the_ledger_is_said_not_to_be(found: Findings) -> None:
-    assert found.leakage() == found.sweep() == found.elsewhere() == NONE
+    assert found.leakage() == found.sweep() == found.elsewhere() == found.alone() == NONE
 
 
 def test_a_page_is_filled_between_its_marks_alone(found: Findings) -> None:
