@@ -76,7 +76,7 @@ class Moments(NamedTuple):
     def of(cls, sums: Sums, count: int, weight: torch.Tensor, bias: torch.Tensor, epsilon: float) -> Moments:
         """Of `count` rows."""
         moments, affine = np.empty((2, len(sums.near))), np.empty((3, len(sums.near)), np.float32)
-        values = weight.detach().numpy(), bias.detach().numpy()
+        values = (one.detach().contiguous().numpy() for one in (weight, bias))
         loops().norm_moments(sums.near, sums.total, sums.squares, count, *values, epsilon, moments, affine)
         return cls(moments[0], moments[1], epsilon, affine)
 

@@ -85,6 +85,19 @@ def test_a_convolution_with_its_norm(
         torch.testing.assert_close(one, other)
 
 
+def test_weights_that_are_apart_in_memory() -> None:
+    leaves = drawn(4, 5, 3, 3, form=LAST), drawn(10, seed=1), drawn(1, seed=2)
+
+    def ours(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        answer: torch.Tensor = Norm.apply(images, weight[::2], bias.expand(5), None, None, 0.1, 1e-5, Clamped(), False)
+        return answer
+
+    def theirs(images: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        return F.batch_norm(images, None, None, weight[::2], bias.expand(5), True)
+
+    same(gradients(ours, *leaves), gradients(theirs, *leaves))
+
+
 def test_a_convolution_of_what_needs_no_gradient() -> None:
     images, kernel, weight, bias = drawn(2, 3, 4, 4), drawn(5, 3, 1, 1, seed=3), drawn(5, seed=1), drawn(5, seed=2)
     clamped = Clamped()
