@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import pytest
 
+from benchmark.board.pages import frame, index
 from benchmark.board.pages.index import ordered
 from benchmark.protocol import TWO_STEP
 from benchmark.wording import points
@@ -214,6 +216,22 @@ def test_what_is_missing_is_said_in_words(page: Any, board: Any) -> None:
     assert cell("net-00005@cir-g", "scratch") == "not run" and cell("net-00005@cir-g", "parameters") == "not known"
     assert "no interval" in cell("net-00004@bioimlab-q", "gain")
     assert cell("net-00009@cir-g", "rank") == "none"
+
+
+def test_trainings_of_a_row_without_two_step_are_counted(page: Any, tmp_path: Path) -> None:
+    """The reference architectures from scratch, for which there are no ImageNet weights."""
+    whole = made.board(2, simulated=False)
+    first = whole.rows[0]
+    alone = first.model_copy(update={"results": {"scratch": first.results["scratch"]}, "rank": None})
+    for path, content in (*frame.assets(), *index.files(whole.model_copy(update={"rows": (alone,)}))):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(content)
+    page.set_viewport_size({"width": 900, "height": 900})
+    opened(page, f"{tmp_path.as_uri()}/")
+    cells = page.locator(f"tr[data-key='{alone.submission}@{alone.target}']")
+    assert cells.locator("[data-column='trainings']").inner_text() == "10"
+    gain = cells.locator("[data-column='gain']")
+    assert "no two-step" in gain.inner_text() and gain.bounding_box()["width"] > 140
 
 
 def test_titles_that_are_scripts_stay_text(page: Any, board: Any) -> None:

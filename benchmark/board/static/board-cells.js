@@ -91,6 +91,9 @@
 
   const text = (read) => (row) => el('td', {}, read(row) || dash('not known'));
   const ofGain = (name) => (row) => (row.gain ? row.gain[name] : null);
+  /** Of the gain's two arms; else of the arm that has most. */
+  const trainings = (row) => (row.gain ? row.gain.trainings
+    : Object.values(row.scores).reduce((most, score) => (score && score.trainings ? Math.max(most, score.trainings) : most), 0) || null);
   const withheld = (name) => (row) => (row.gain && row.gain.verdict === 'withheld' ? null : ofGain(name)(row));
 
   /** Columns of a track. `first`: the direction of the first click; `about`: what the header says on top of its name. */
@@ -120,7 +123,7 @@
       { id: 'seconds', title: 'Time', about: 'of one two-step training', group: 'number', first: 'asc', read: (row) => missing(row.seconds), cell: number((row) => row.seconds, KB.seconds) },
       { id: 'energy', title: 'Energy', about: 'of one two-step training', group: 'number', first: 'asc', hidden: true,
         read: (row) => missing(row.energy), cell: number((row) => row.energy, KB.joules, 'not measured') },
-      { id: 'trainings', title: 'Trainings', about: 'of each arm', group: 'number', first: 'desc', read: (row) => missing(ofGain('trainings')(row)), cell: number(ofGain('trainings'), String, 'none') },
+      { id: 'trainings', title: 'Trainings', about: 'of each arm', group: 'number', first: 'desc', read: (row) => missing(trainings(row)), cell: number(trainings, String, 'none') },
       { id: 'groups', title: 'Groups', about: 'people or cells', group: 'number', first: 'desc', hidden: true, read: (row) => missing(ofGain('groups')(row)), cell: number(ofGain('groups'), String, 'none') },
       { id: 'family', title: 'Family', first: 'asc', hidden: true, read: (row) => row.family, cell: text((row) => row.family) },
       { id: 'device', title: 'Device', first: 'asc', hidden: true, read: (row) => row.device || undefined, cell: text((row) => row.device) },
