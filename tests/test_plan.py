@@ -253,10 +253,13 @@ def test_keys_of_other_published_tracks_follow_from_the_tracks_of_the_findings()
         own = [record for record in records if record["track"]["name"] == name]
         held = {one["dataset"]["name"]: one["dataset"] for one in own}
         found = {target: ledger.manifest(one["manifest"], one["group"]) for target, one in held.items()}
-        weights = next(record["weights"] for record in own if record["weights"])
-        planner = Planner(track, found, lambda _, known=weights: Weights(known), {})
-        plan = planner.plan([load("tf-efficientnet-lite0")], sorted({record["arm"] for record in own}), list(held))
-        assert {record["key"] for record in own} <= plan.by_key.keys()
+        for submission in {record["submission"]["name"] for record in own}:
+            theirs = [record for record in own if record["submission"]["name"] == submission]
+            weights = next((record["weights"] for record in theirs if record["weights"]), "")
+            planner = Planner(track, found, lambda _, known=weights: Weights(known), {})
+            arms, folds = sorted({record["arm"] for record in theirs}), sorted({record["fold"] for record in theirs})
+            plan = planner.plan([load(submission)], arms, list(held), folds)
+            assert {record["key"] for record in theirs} <= plan.by_key.keys()
         assert {record["track"]["digest"] for record in own} == {track.digest}
 
 
