@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 
 from benchmark.board import detail_model as d
 from benchmark.board import model as m
+from benchmark.board.pages import frame, index
 from benchmark.board.pictures import bundle
 from benchmark.data.manifest import CLASSES
 from benchmark.protocol import PROTOCOLS
@@ -131,6 +133,13 @@ def self_run(number: int) -> m.SelfRun:
         training_data="Ours.", split="By person.", link="https://example.org/x" if number else "javascript:alert(1)", harness="0.1.0", ended=_day(150 + number),
         replaced=number == 2, withdrawn=_day(170) if number == 3 else None, reason="a leak" if number == 3 else None,
     )  # fmt: skip
+
+
+def write_first_page(folder: Path, board: m.Board) -> None:
+    """The first page of a board, its data and the files that pages share, alone."""
+    for path, content in (*frame.assets(), *index.files(board)):
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
 
 
 def blank(whole: m.Board) -> Iterator[tuple[str, bytes]]:

@@ -19,7 +19,6 @@ import pytest
 
 from benchmark.board import build, collect
 from benchmark.board import model as m
-from benchmark.board.pages import frame, index
 from benchmark.insight import outputs
 from benchmark.insight.karyotype.compare import compare
 from benchmark.insight.kept import Kept
@@ -120,9 +119,7 @@ def _report() -> Kept:
 
 def _write(folder: Path, board: m.Board, whole: bool) -> None:
     if not whole:
-        for path, content in (*frame.assets(), *index.files(board)):
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
+        made.write_first_page(folder, board)
         return
     report = _report()
     board = board.model_copy(update={"status": True, "insight": (collect.insight(report),)})

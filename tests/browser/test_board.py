@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from benchmark.board.pages import frame, index
 from benchmark.board.pages.index import ordered
 from benchmark.protocol import TWO_STEP
 from benchmark.wording import points
@@ -223,9 +222,7 @@ def test_trainings_of_a_row_without_two_step_are_counted(page: Any, tmp_path: Pa
     whole = made.board(2, simulated=False)
     first = whole.rows[0]
     alone = first.model_copy(update={"results": {"scratch": first.results["scratch"]}, "rank": None})
-    for path, content in (*frame.assets(), *index.files(whole.model_copy(update={"rows": (alone,)}))):
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / path).write_bytes(content)
+    made.write_first_page(tmp_path, whole.model_copy(update={"rows": (alone,)}))
     page.set_viewport_size({"width": 900, "height": 900})
     opened(page, f"{tmp_path.as_uri()}/")
     cells = page.locator(f"tr[data-key='{alone.submission}@{alone.target}']")
