@@ -1,9 +1,9 @@
-"""The figures of docs/findings.md, from the published ledger.
+"""The figures of docs/findings.md and of the README, from the published ledger.
 
-Usage: python -m bench.findings [LEADERBOARD] [--page docs/findings.md] [--check]
+Usage: python -m bench.findings [LEADERBOARD] [--page docs/findings.md] [--page README.md] [--check]
 
-The page's text is written by people; what stands between `<!-- figures: NAME -->` and `<!-- end -->` is computed here, from stored
-predictions and kept reports alone. `--check` changes nothing and fails when the page says something else.
+A page's text is written by people; what stands between `<!-- figures: NAME -->` and `<!-- end -->` is computed here, from stored
+predictions and kept reports alone. `--check` changes nothing and fails when a page says something else.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from benchmark.protocol import BASELINE, LONG, SHUFFLED, TWO_STEP, base
 from benchmark.results import Results
 from benchmark.wording import p_value, points
 
-PAGE = Path("docs/findings.md")
+PAGES = Path("docs/findings.md"), Path("README.md")
 STUDY = {"Q": (0.008, 0.033), "G": (0.001, 0.007)}
 """Gains of two-step over ImageNet fine-tuning for modern networks by stain, in parts of 1: abstract of Chen et al. 2026."""
 
@@ -94,6 +94,17 @@ class Findings:
             ("track", "submission", "target", "protocol", "trainings", "macro-F1", "gain over imagenet", "verdict", "p"),
         )  # fmt: skip
 
+    def gains(self) -> str:
+        """Two-step, longer training on the target alone, and the one over the other, with verdicts."""
+        rows = []
+        for row, name, _, gain in self._gains(BASELINE):
+            if name == TWO_STEP and gain:
+                longer = row["protocols"].get(LONG, {}).get("gain")
+                every = gain, longer, gain.get("over_long")
+                cells = (f"{_span(one, True)} {one['verdict']}" if one else "" for one in every)
+                rows.append((row["submission"], row["target"], *cells))
+        return _table(rows, ("submission", "target", TWO_STEP, LONG, f"{TWO_STEP} over {LONG}"))
+
     def sentences(self) -> str:
         """What the registered comparisons say, in words."""
         said = [gain["sentence"] for _, name, _, gain in self._gains(BASELINE) if gain and name == TWO_STEP]
@@ -122,17 +133,8 @@ class Findings:
                 stain = card.load(row["target"]).stain
                 low, high = STUDY[stain]
                 claim = f"{points(low, True)} to {points(high, True)} on {stain}-band"
-                rows.append(
-                    (
-                        row["track"],
-                        row["submission"],
-                        claim,
-                        _span(gain, True),
-                        gain["verdict"],
-                        reading(gain, low, high),
-                        TRANSFER[gain["transfer"]],
-                    )
-                )
+                said = _span(gain, True), gain["verdict"], reading(gain, low, high), TRANSFER[gain["transfer"]]
+                rows.append((row["track"], row["submission"], claim, *said))
         return _table(
             rows, ("track", "submission", "the study, modern networks", "found here", "verdict", "reads", "transfer")
         )
@@ -235,7 +237,7 @@ def reading(gain: dict[str, Any], low: float, high: float) -> str:
 
 
 BLOCKS: dict[str, Callable[[Findings], str]] = {
-    "scores": Findings.scores, "sentences": Findings.sentences, "control": Findings.control, "study": Findings.study,
+    "gains": Findings.gains, "scores": Findings.scores, "sentences": Findings.sentences, "control": Findings.control, "study": Findings.study,
     "leakage": Findings.leakage, "sweep": Findings.sweep, "elsewhere": Findings.elsewhere, "reproduced": Findings.reproduced,
     "alone": Findings.alone, "work": Findings.work,
 }  # fmt: skip
@@ -260,19 +262,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("leaderboard", type=Path, nargs="?", default=Path("leaderboard"))
-    parser.add_argument("--page", type=Path, default=PAGE)
+    parser.add_argument("--page", type=Path, action="append", dest="pages")
     parser.add_argument("--check", action="store_true")
     asked = parser.parse_args(arguments)
     try:
         with Memo(memory()) as memo:
-            before = asked.page.read_text(encoding="utf-8")
-            after = fill(before, Findings(asked.leaderboard, memo))
+            before = {page: page.read_text(encoding="utf-8") for page in asked.pages or PAGES}
+            found = Findings(asked.leaderboard, memo)
+            after = {page: fill(text, found) for page, text in before.items()}
     except (KaryoError, OSError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
     if asked.check:
         return int(before != after)
-    asked.page.write_text(after, encoding="utf-8")
+    for page, text in after.items():
+        page.write_text(text, encoding="utf-8")
     return 0
 
 

@@ -11,12 +11,15 @@ from benchmark.errors import InputError
 from benchmark.memo import Memo
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "findings.md"
+PAGES = [ROOT / page for page in findings.PAGES]
 
 
-def test_the_page_is_that_of_the_published_ledger() -> None:
-    assert main([str(ROOT / "leaderboard"), "--page", str(PAGE), "--check"]) == 0, "run: python -m bench.findings"
-    assert {match[1] for match in findings.BLOCK.findall(PAGE.read_text())} == set(BLOCKS)
+def test_the_pages_are_those_of_the_published_ledger() -> None:
+    words = [str(ROOT / "leaderboard"), *(f"--page={page}" for page in PAGES), "--check"]
+    assert main(words) == 0, "run: python -m bench.findings"
+    of_pages = [{match[1] for match in findings.BLOCK.findall(page.read_text())} for page in PAGES]
+    assert [page.name for page in PAGES] == ["findings.md", "README.md"] and of_pages[1] == {"gains"}
+    assert set.union(*of_pages) == set(BLOCKS)
 
 
 @pytest.fixture
@@ -33,6 +36,11 @@ def test_the_figures_are_those_of_the_ledger(found: Findings) -> None:
     assert "| imagenet " in imagenet and "better" not in imagenet and "worse" not in imagenet
     assert "| two-step-shuffled " in shuffled
     assert "| imagenet-long " in long and "| two-step " in two and "| better " in two
+    [gains] = found.gains().splitlines()[2:]
+    of, at, *cells = [cell.strip() for cell in gains.split("|")[1:-1]]
+    assert (of, at) == ("net", "tiny") and [cell.split()[-1] for cell in cells] == ["better", "undecided", "better"]
+    for cell, row in zip(cells, (two, long, found.control().splitlines()[2]), strict=True):
+        assert cell.rpartition(" ")[0] in row
     [over_long, over_shuffled] = found.control().splitlines()[2:]
     assert "| imagenet-long " in over_long and "| better " in over_long
     assert "| two-step-shuffled " in over_shuffled and "| better " in over_shuffled
@@ -57,6 +65,17 @@ def test_two_step_stands_beside_itself_over_another_source(maker: Any) -> None:
     assert all("| better " in row for row in rows)
 
 
+def test_a_gain_without_its_control_has_a_row_and_what_has_no_two_step_none(maker: Any) -> None:
+    maker.fill(scratch=0.5, imagenet=0.7, two_step=0.9)
+    [row] = Findings(maker.ledger.folder.parent, Memo()).gains().splitlines()[2:]
+    assert [bool(cell.strip()) for cell in row.split("|")[1:-1]] == [True, True, True, False, False]
+
+
+def test_networks_without_two_step_have_no_gains(maker: Any) -> None:
+    maker.fill(scratch=0.5, imagenet=0.7)
+    assert Findings(maker.ledger.folder.parent, Memo()).gains() == NONE
+
+
 def test_networks_that_were_trained_from_scratch_alone_stand_by_themselves(maker: Any, found: Findings) -> None:
     assert found.alone() == NONE  # this one was trained by other protocols, too
     for fold in range(5):
@@ -78,7 +97,7 @@ def test_a_page_is_filled_between_its_marks_alone(found: Findings) -> None:
     page = "# Words\n\n<!-- figures: leakage -->\nold\n<!-- end -->\nmore words\n"
     assert fill(page, found) == f"# Words\n\n<!-- figures: leakage -->\n{NONE}\n<!-- end -->\nmore words\n"
     assert fill(fill(page, found), found) == fill(page, found)
-    with pytest.raises(InputError, match="no such figures; found 'nothing'; allowed: scores"):
+    with pytest.raises(InputError, match="no such figures; found 'nothing'; allowed: gains, scores,"):
         fill("<!-- figures: nothing -->\n<!-- end -->", found)
 
 
@@ -88,6 +107,16 @@ def test_check_changes_nothing_and_fails_where_the_page_is_old(found: Findings, 
     words = [str(found.ledger.folder.parent), "--page", str(page)]
     assert main([*words, "--check"]) == 1 and "old" in page.read_text()
     assert main(words) == 0 and NONE in page.read_text() and main([*words, "--check"]) == 0
+
+
+def test_all_pages_are_looked_at_and_none_is_written_where_one_cannot_be(found: Findings, tmp_path: Path) -> None:
+    pages = [tmp_path / name for name in ("one.md", "two.md")]
+    for page in pages:
+        page.write_text("<!-- figures: leakage -->\nold\n<!-- end -->\n")
+    words = [str(found.ledger.folder.parent), *(f"--page={page}" for page in pages)]
+    assert main([*words, f"--page={tmp_path / 'none.md'}"]) == 2 and all("old" in page.read_text() for page in pages)
+    assert main(words[:2]) == 0 and main([*words, "--check"]) == 1
+    assert main(words) == 0 and main([*words, "--check"]) == 0
 
 
 def test_a_page_that_is_not_there_is_one_error(
