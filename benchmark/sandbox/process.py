@@ -143,7 +143,7 @@ def environment(limits: Limits) -> dict[str, str]:
 
 
 def variables(limits: Limits) -> dict[str, str]:
-    """What every backend sets: decides the last bits of a result."""
+    """What every backend sets: decides the last bits of a result, and that memory comes in huge pages where the system has them."""
     threads = str(limits.threads)
     return {
         "PYTHONHASHSEED": "0",
@@ -151,6 +151,7 @@ def variables(limits: Limits) -> dict[str, str]:
         "OMP_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
         "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
         "HF_HUB_OFFLINE": "1",
     }
 

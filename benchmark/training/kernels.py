@@ -14,9 +14,12 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from benchmark.training import passes as plain
+
+LINE = 16
+"""Numbers in a line of a processor's cache, 64 bytes."""
 
 READY = "KARYOBENCH_LOOPS"
 """Variable that names a folder which Numba filled when the image was built."""
@@ -77,6 +80,53 @@ def caching() -> Iterator[bool]:
             config.CACHE_DIR = before
 
 
+@cache
+def teach() -> None:
+    """Have Numba compile `fetch`, as LLVM's intrinsic function for it, once for every line of cache that a row touches."""
+    from llvmlite import ir
+    from numba import types
+    from numba.core import cgutils as utilities
+    from numba.extending import intrinsic, overload
+
+    cgutils = cast(Any, utilities)
+
+    @intrinsic
+    def ask(typing: Any, rows: Any, row: Any, channel: Any) -> Any:
+        def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            kind, byte, word = signature.args[0], ir.IntType(8).as_pointer(), ir.IntType(32)
+            array = context.make_array(kind)(context, builder, given[0])
+            place = cgutils.get_item_pointer(context, builder, kind, array, given[1:], wraparound=False)
+            what = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+            function = cgutils.get_or_insert_function(builder.module, what, "llvm.prefetch.p0")
+            builder.call(function, [builder.bitcast(place, byte), word(0), word(3), word(1)])  # to read, near, no code
+            return context.get_dummy_value()
+
+        return types.void(rows, types.intp, types.intp), code
+
+    @overload(plain.fetch, inline="always")
+    def asking(rows: Any, row: Any) -> Any:
+        def asked(rows: Any, row: Any) -> None:
+            for channel in range(0, rows.shape[1], LINE):
+                ask(rows, row, channel)  # type: ignore[call-arg]  # Numba passes `typing`
+
+        return asked
+
+
+def widen() -> None:
+    """Let loops use vectors of 512 bits where a processor does not slow down for them, before Numba compiles anything.
+
+    LLVM takes half of them on every Intel processor, since the first that had them slowed down. Those with half-precision
+    arithmetic do not. Who sets `NUMBA_CPU_FEATURES` has chosen.
+    """
+    from llvmlite import binding
+    from numba.core import codegen
+    from numba.core import config as settings
+
+    config, features = cast(Any, settings), cast(Any, codegen.get_host_cpu_features)
+    if config.CPU_FEATURES is None and binding.get_host_cpu_features().get("avx512fp16"):
+        config.CPU_FEATURES = f"{features()},-prefer-256-bit"
+
+
 def compiled(loop: Callable[..., None], signature: str, kept: bool) -> Callable[..., None]:
     """A loop, for arguments of these types alone.
 
@@ -99,5 +149,7 @@ def loops() -> Loops:
         ImportError: when Numba does not fit this Python or this NumPy.
         OSError: when what an image brings cannot be copied.
     """
+    widen()
+    teach()
     with caching() as kept:
         return Loops(*(compiled(loop, signature, kept) for loop, signature in SIGNATURES.items()))

@@ -23,6 +23,18 @@ BLOCK = 64
 PLACES = 256
 """Likewise of a convolution, or one image."""
 
+AHEAD = 1024
+"""How many numbers ahead memory is asked for: a processor does that by itself within a page of memory alone."""
+
+
+def fetch(rows: Single, row: int) -> None:
+    """Ask for a row that will be read or written; compiled, it waits for nothing and changes nothing, and there may be no such row.
+
+    Args:
+        rows: (n, channels).
+        row: which one.
+    """
+
 
 def norm_sums(rows: Single, near: Single, total: Double, squares: Double, scratch: Single) -> None:
     """Add what mean and variance of every channel are made of.
@@ -36,10 +48,12 @@ def norm_sums(rows: Single, near: Single, total: Double, squares: Double, scratc
     """
     count, channels = rows.shape
     some, some_squares = scratch[0], scratch[1]
+    ahead = AHEAD // channels
     for first in range(0, count, BLOCK):
         for c in range(channels):
             some[c] = some_squares[c] = 0
         for row in range(first, min(first + BLOCK, count)):
+            fetch(rows, row + ahead)
             for c in range(channels):
                 away = rows[row, c] - near[c]
                 some[c] += away
@@ -94,7 +108,10 @@ def norm_apply(rows: Single, affine: Single, low: float, high: float, out: Singl
     """
     count, channels = rows.shape
     scales, shifts = affine[0], affine[1]
+    ahead = AHEAD // channels
     for row in range(count):
+        fetch(rows, row + ahead)
+        fetch(out, row + ahead)
         for c in range(channels):
             answer = rows[row, c] * scales[c] + shifts[c]
             answer = low if answer < low else answer
@@ -118,11 +135,13 @@ def norm_backward_sums(
     count, channels = rows.shape
     scales, shifts, means = affine[0], affine[1], affine[2]
     some, some_along, total, along = scratch[0], scratch[1], sums[0], sums[1]
-    nothing = np.float32(0)
+    nothing, ahead = np.float32(0), AHEAD // channels
     for first in range(0, count, BLOCK):
         for c in range(channels):
             some[c] = some_along[c] = 0
         for row in range(first, min(first + BLOCK, count)):
+            fetch(rows, row + ahead)
+            fetch(above, row + ahead)
             for c in range(channels):
                 value, flow = rows[row, c], above[row, c]
                 answer = value * scales[c] + shifts[c]
@@ -169,8 +188,11 @@ def norm_backward_apply(
     """
     count, channels = rows.shape
     scales, shifts, means, shared, along = affine[0], affine[1], affine[2], slopes[2], slopes[3]
-    nothing = np.float32(0)
+    nothing, ahead = np.float32(0), AHEAD // channels
     for row in range(count):
+        fetch(rows, row + ahead)
+        fetch(above, row + ahead)
+        fetch(out, row + ahead)
         for c in range(channels):
             value, flow = rows[row, c], above[row, c]
             answer = value * scales[c] + shifts[c]

@@ -1,6 +1,7 @@
 """The process sandbox with real children; their worker is replaced by a few lines of Python."""
 
 import os
+import platform
 import signal
 import socket
 import subprocess
@@ -125,6 +126,25 @@ def test_what_the_unit_started_does_not_outlive_it(run: Any, tmp_path: Path) -> 
         time.sleep(0.02)
     os.kill(pid, signal.SIGKILL)
     pytest.fail("the child is still running")
+
+
+HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+GLIBC = tuple(int(part) for part in (platform.libc_ver()[1] or "0").split(".")) if sys.platform == "linux" else ()
+
+
+@pytest.mark.skipif(
+    GLIBC < (2, 35) or not HUGE.is_file() or "[never]" in HUGE.read_text(),
+    reason="this system gives no huge pages to who asks, or its C library is too old to ask",
+)
+def test_what_a_unit_keeps_lies_in_huge_pages(run: Any, tmp_path: Path) -> None:
+    outcome, _ = run(
+        "from benchmark.allocator import keep_memory\nassert keep_memory()\n"
+        "block = b'x' * (128 << 20)\n"
+        "lines = open('/proc/self/smaps_rollup').read().splitlines()\n"
+        "open('huge', 'w').write(next(line.split()[1] for line in lines if line.startswith('AnonHugePages')))"
+    )
+    assert outcome.status == "finished", outcome.message
+    assert int((tmp_path / "output" / "huge").read_text()) > 100 << 10, "kB of a block of 128 MiB"
 
 
 def test_only_a_few_variables_reach_the_unit(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -6,11 +6,12 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import llvmlite.binding
 import numba
 import numpy as np
 import pytest
 
-from benchmark.training.kernels import READY, Loops, loops
+from benchmark.training.kernels import READY, Loops, loops, widen
 
 BITS = """
 import hashlib, numpy as np
@@ -51,6 +52,12 @@ def fingerprint(folder: Path) -> dict[str, tuple[bytes, int]]:
 
 NARROW = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
 
+ASSEMBLY = """
+from benchmark.training.kernels import loops
+made = [(one.py_func.__name__, one.inspect_asm(one.signatures[0])) for one in loops()]
+print([name for name, code in made if "prefetch" in code or "prfm" in code], any("zmm" in code for _, code in made))
+"""
+
 HITS = "from benchmark.training.kernels import loops; print([sum(one.stats.cache_hits.values()) for one in loops()])"
 
 
@@ -74,6 +81,29 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
 
 def test_narrower_vectors_give_the_same_bits(both: Compiled) -> None:
     assert both.bits[0] == both.bits[1] and all(len(fingerprint(one)) == 2 * ALL for one in both.folders)
+
+
+def test_norms_ask_for_memory_ahead_and_vectors_are_as_wide_as_chosen(tmp_path: Path) -> None:
+    asking = [
+        name for name in Loops._fields if name.startswith("norm_") and name not in ("norm_moments", "norm_slopes")
+    ]
+    quick = bool(llvmlite.binding.get_host_cpu_features().get("avx512fp16"))
+    assert run(ASSEMBLY, NUMBA_CACHE_DIR=str(tmp_path / "here")) == f"{asking} {quick}\n"
+    assert run(ASSEMBLY, NUMBA_CACHE_DIR=str(tmp_path / "chosen"), **NARROW) == f"{asking} False\n"
+
+
+@pytest.mark.parametrize(("can", "chosen", "left"), [
+    ({"avx512f": True, "avx512fp16": True}, None, "+seen,-prefer-256-bit"), ({"avx512f": True}, None, None),
+    ({"avx512fp16": True}, "+sse2", "+sse2"), ({}, None, None),
+])  # fmt: skip
+def test_wide_vectors_are_for_processors_that_do_not_slow_down_for_them(
+    can: dict[str, bool], chosen: str | None, left: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(llvmlite.binding, "get_host_cpu_features", lambda: can)
+    monkeypatch.setattr(numba.core.codegen, "get_host_cpu_features", lambda: "+seen")
+    monkeypatch.setattr(numba.core.config, "CPU_FEATURES", chosen)
+    widen()
+    assert left == numba.core.config.CPU_FEATURES
 
 
 def test_what_was_compiled_is_kept(both: Compiled) -> None:
