@@ -249,12 +249,12 @@ class PointwiseNorm(Function):
         seen, taps = torch.from_numpy(rows(images)), kernel.view(kernel.shape[:2])
         of_images = like(images) if ctx.needs_input_grad[0] else None
         of_seen = None if of_images is None else torch.from_numpy(rows(of_images))
-        of_taps = torch.zeros_like(taps)
+        of_taps = torch.empty_like(taps)
         room: torch.Tensor | None = None
         for part in _parts(*convolved.shape):
             room = torch.empty((part.stop - part.start, len(taps))) if room is None else room[: part.stop - part.start]
             flow.back(room.numpy(), part.start)
             if of_seen is not None:
                 torch.mm(room, taps, out=of_seen[part])
-            of_taps.addmm_(room.t(), seen[part])
+            of_taps.addmm_(room.t(), seen[part], beta=float(part.start > 0))
         return of_images, of_taps.view(kernel.shape), flow.of_weight, flow.of_bias, *(None,) * 5
