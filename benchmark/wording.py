@@ -47,6 +47,18 @@ def p_value(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
+def reach(beyond: bool, family: str) -> str:
+    """Whom an answer to the general question speaks of.
+
+    Args:
+        beyond: whether of others than the submissions that it rests on.
+        family: the one that all of these are of; empty where they are of several.
+    """
+    if not beyond:
+        return "these submissions only"
+    return f"other submissions of {family}, too, and of no other family" if family else "submissions beyond these, too"
+
+
 def sentence(submission: str, target: str, protocol: str, gain: dict[str, Any]) -> str:
     """One sentence on a gain, and one on transfer where that is the question.
 

@@ -36,6 +36,7 @@ def test_the_general_question_over_targets_and_families(maker: Any) -> None:
     assert found["gain on g"]["low"] < 0 < found["gain on g"]["high"]
     assert found["gain on g minus gain on q"]["high"] < 0
     assert found["gain on q, cnn-modern"]["submissions"] == 2
+    assert (found["gain on q, cnn-modern"]["family"], found["gain on q"]["family"]) == ("cnn-modern", "")
     assert not found["gain on q, cnn-modern"]["new_submissions"] and found["gain on q"]["new_submissions"]
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.wording import p_value, points, sentence
+from benchmark.wording import p_value, points, reach, sentence
 
 
 def gain(verdict: str, **changes: Any) -> dict[str, Any]:
@@ -53,3 +53,11 @@ def test_figures() -> None:
     assert points(-0.0123, signed=True) == "−1.2" and points(0.9) == "90.0"
     assert points(-0.0001, signed=True) == "+0.0", "no negative nothing"
     assert p_value(0.0004) == "p < 0.001" and p_value(0.0312) == "p = 0.031"
+
+
+@pytest.mark.parametrize(("beyond", "family", "said"), [
+    (True, "", "submissions beyond these, too"), (True, "cnn-mobile", "other submissions of cnn-mobile, too, and of no other family"),
+    (False, "", "these submissions only"), (False, "cnn-mobile", "these submissions only"),
+])  # fmt: skip
+def test_an_answer_says_whom_it_speaks_of(beyond: bool, family: str, said: str) -> None:
+    assert reach(beyond, family) == said

@@ -257,4 +257,5 @@ def _answer(one: dict[str, Any], labels: dict[tuple[str, str], str]) -> Answer:
         p=one["p"],
         submissions=one["submissions"],
         new_submissions=one["new_submissions"],
+        family=one["family"],
     )

@@ -164,6 +164,10 @@ class Answer(Strict):
     p: float
     submissions: int
     new_submissions: bool = Field(description="whether it speaks of submissions beyond these")
+    family: str = Field(
+        "",
+        description="the family that all of them are of, and that alone it speaks of; empty where they are of several",
+    )
 
 
 class Change(Strict):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from benchmark.cli.common import DEFAULT_WORKSPACE, Json, Workspace, bar, emit, interval, say, table
 from benchmark.errors import InputError
-
-if TYPE_CHECKING:
-    pass
+from benchmark.wording import reach
 
 FOOTNOTE = (
     "Macro-F1 in %, gains in points, brackets: 95 % interval for new trainings on new groups (cells or cases);\n"
@@ -192,11 +190,11 @@ def render_overview(whole: dict[str, Any]) -> str:
         parts.append(f"{table(lines, heads)}\n\nSubmissions that share a rank cannot be told apart.")
     answered = [
         (one["track"], one["question"], interval(one, signed=True), _p(one["p"]), one["submissions"],
-         "yes" if one["new_submissions"] else "no")
+         reach(one["new_submissions"], one["family"]))
         for one in whole["general"]
     ]  # fmt: skip
     if answered:
-        heads = ("track", "question", "gain", "p", "submissions", "speaks of new ones")
+        heads = ("track", "question", "gain", "p", "submissions", "speaks of")
         parts.append(
             f"{table(answered, heads)}\n\nExploratory and conservative: submissions, trainings and groups drawn "
             "together, no adjustment."

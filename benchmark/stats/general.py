@@ -65,6 +65,7 @@ class Answer(NamedTuple):
         p: two-sided, against zero; at or below 1 - level exactly where the interval leaves zero out.
         submissions: how many the answer rests on.
         new_submissions: whether it speaks of other submissions, or of these alone.
+        family: the one that all of them are of, so that it speaks of no other; empty where they are of several.
         note: what a reader must know, or empty.
         conservative: the interval is rather too wide than too narrow, as the module says.
     """
@@ -76,6 +77,7 @@ class Answer(NamedTuple):
     p: float
     submissions: int
     new_submissions: bool
+    family: str
     note: str = ""
     conservative: bool = True
 
@@ -168,12 +170,18 @@ def gains(cells: Sequence[Cell], designs: Mapping[str, Design], draws: Mapping[s
 
 
 def _answer(
-    question: str, parts: Sequence[tuple[float, Floats, Floats]], seed: int, level: float, note: str = ""
+    question: str,
+    families: Sequence[str],
+    parts: Sequence[tuple[float, Floats, Floats]],
+    seed: int,
+    level: float,
+    note: str = "",
 ) -> Answer:
     """Sum of the strata's mean gains.
 
     Args:
         question: in words.
+        families: of its submissions.
         parts: sign of each stratum, values (n,), and resampled values (n, resamples).
         seed: of the draws of submissions.
         level: of the interval.
@@ -198,7 +206,9 @@ def _answer(
         of = " of each family" if len(parts) > 1 else ""
         few = f"speaks of these submissions only: {MINIMUM_SUBMISSIONS} or more{of} are needed to speak of others"
         note = f"{note}; {few}" if note else few
-    return Answer(question, value, float(ordered[last - 1]), float(ordered[-last]), two_sided(sample), count, new, note)
+    family = families[0] if len(set(families)) == 1 else ""
+    ends = float(ordered[last - 1]), float(ordered[-last])
+    return Answer(question, value, *ends, two_sided(sample), count, new, family, note)
 
 
 def answer(
@@ -237,23 +247,27 @@ def answer(
         raise ValueError(f"families {', '.join(asked)}; allowed, each once: {', '.join(known)}")
     by_target = gains(cells, designs, draw(designs, resamples, seed))
     found = [
-        _answer(f"gain on {target}", [(1, own.values, own.resampled)], seed, level) for target, own in by_target.items()
+        _answer(f"gain on {target}", own.families, [(1, own.values, own.resampled)], seed, level)
+        for target, own in by_target.items()
     ]
     for (first, one), (second, two) in itertools.combinations(by_target.items(), 2):
         if both := sorted(set(one.names) & set(two.names)):
             here, there = ([own.names.index(name) for name in both] for own in (one, two))
             part = (1, one.values[here] - two.values[there], one.resampled[here] - two.resampled[there])
-            found.append(_answer(f"gain on {first} minus gain on {second}", [part], seed, level))
+            families_of = [one.families[at] for at in here]
+            found.append(_answer(f"gain on {first} minus gain on {second}", families_of, [part], seed, level))
     for target, own in by_target.items():
         rows = {name: np.flatnonzero(np.array(own.families) == name) for name in asked if name in own.families}
         if families is None and len(rows) == 1:
             continue  # it is the gain on the target
         found += [
-            _answer(f"gain on {target}, {name}", [(1, own.values[at], own.resampled[at])], seed, level)
+            _answer(f"gain on {target}, {name}", [name], [(1, own.values[at], own.resampled[at])], seed, level)
             for name, at in rows.items()
         ]
         for first, second in itertools.combinations(rows, 2):
             parts = [(s, own.values[rows[f]], own.resampled[rows[f]]) for s, f in ((1, first), (-1, second))]
             note = "exploratory: families were not assigned at random and differ in more than their name says"
-            found.append(_answer(f"gain on {target}, {first} minus {second}", parts, seed, level, note))
+            found.append(
+                _answer(f"gain on {target}, {first} minus {second}", [first, second], parts, seed, level, note)
+            )
     return found

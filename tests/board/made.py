@@ -117,7 +117,7 @@ def board(number: int = 12, simulated: bool = True) -> m.Board:
         classes=CLASSES, protocols={p.name: p.meaning for p in PROTOCOLS.values()},
         controls=tuple(p.name for p in PROTOCOLS.values() if p.control), tracks=infos, rows=tuple(rows),
         general=(m.Answer(track="pocket", question="Does two-step help on bioimlab-q?", value=0.012, low=0.004, high=0.02, p=0.004,
-                          submissions=number, new_submissions=True),),
+                          submissions=number, new_submissions=True, family="cnn-mobile"),),
         changes=changes(number), self_run=tuple(map(self_run, range(4))) if simulated else (),
     )  # fmt: skip
 

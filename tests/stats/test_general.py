@@ -217,6 +217,7 @@ def test_where_all_are_of_one_family_it_is_not_asked_for_apart() -> None:
         "gain on q", "gain on q minus gain on g",
     ]  # fmt: skip
     assert "gain on g, new" in named(found)
+    assert [one.family for one in found] == ["new", "", "new", "new", "old", ""]
     asked = answer(cells, {"q": DESIGN, "g": DESIGN}, families=["new"], resamples=99)
     assert "gain on q, new" in named(asked)
 

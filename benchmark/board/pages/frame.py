@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from benchmark.board.model import Badge, Board, VerdictName
 from benchmark.files import digest
-from benchmark.wording import duration, p_value, points
+from benchmark.wording import duration, p_value, points, reach
 
 HERE = Path(__file__).parents[1]
 TEMPLATES, STATIC = HERE / "templates", HERE / "static"
@@ -88,7 +88,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,  # a page would look for changed templates, thousands of times
     )
-    environment.filters.update(points=points, signed=signed, p_value=p_value, link=link, duration=duration)
+    environment.filters.update(points=points, signed=signed, p_value=p_value, link=link, duration=duration, reach=reach)
     environment.globals.update(BADGES=BADGES, VERDICTS=VERDICTS)
     return environment
 

@@ -128,6 +128,7 @@ def test_a_board_without_rows_is_still_a_page() -> None:
 def test_the_answers_to_the_general_question_and_the_pictures_stand_in_the_page_itself() -> None:
     page = dict(files(made.board(4)))["index.html"].decode()
     assert "Does two-step help on bioimlab-q?" in page and "+1.2 points (+0.4 to +2.0), p = 0.004" in page
+    assert "speaks of other submissions of cnn-mobile, too, and of no other family" in page
     assert "charts/pocket-forest.png" in page and "board.csv" in page
 
 
