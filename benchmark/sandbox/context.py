@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmark import resources
 
-WORKER_PACKAGES = ("numba", "numpy", "pydantic", "pyyaml", "safetensors", "timm", "torch")
+WORKER_PACKAGES = ("llvmlite", "numba", "numpy", "pydantic", "pyyaml", "safetensors", "timm", "torch")
 """Those of the package's requirements that a worker imports; their ranges are the package's own."""
 
 

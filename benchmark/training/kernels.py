@@ -97,7 +97,7 @@ def teach() -> None:
             array = context.make_array(kind)(context, builder, given[0])
             place = cgutils.get_item_pointer(context, builder, kind, array, given[1:], wraparound=False)
             what = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
-            function = cgutils.get_or_insert_function(builder.module, what, "llvm.prefetch.p0")
+            function = builder.module.declare_intrinsic("llvm.prefetch", [byte], what)
             builder.call(function, [builder.bitcast(place, byte), word(0), word(3), word(1)])  # to read, near, no code
             return context.get_dummy_value()
 

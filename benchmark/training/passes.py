@@ -28,12 +28,7 @@ AHEAD = 1024
 
 
 def fetch(rows: Single, row: int) -> None:
-    """Ask for a row that will be read or written; compiled, it waits for nothing and changes nothing, and there may be no such row.
-
-    Args:
-        rows: (n, channels).
-        row: which one.
-    """
+    """Ask for a row, of (n, channels), that is read or written soon; it is not waited for, and there may be no such row."""
 
 
 def norm_sums(rows: Single, near: Single, total: Double, squares: Double, scratch: Single) -> None:
@@ -47,8 +42,7 @@ def norm_sums(rows: Single, near: Single, total: Double, squares: Double, scratc
         scratch: any (2, channels).
     """
     count, channels = rows.shape
-    some, some_squares = scratch[0], scratch[1]
-    ahead = AHEAD // channels
+    some, some_squares, ahead = scratch[0], scratch[1], AHEAD // channels
     for first in range(0, count, BLOCK):
         for c in range(channels):
             some[c] = some_squares[c] = 0
@@ -107,8 +101,7 @@ def norm_apply(rows: Single, affine: Single, low: float, high: float, out: Singl
         out: gets the answer; like `rows`.
     """
     count, channels = rows.shape
-    scales, shifts = affine[0], affine[1]
-    ahead = AHEAD // channels
+    scales, shifts, ahead = affine[0], affine[1], AHEAD // channels
     for row in range(count):
         fetch(rows, row + ahead)
         fetch(out, row + ahead)

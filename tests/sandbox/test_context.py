@@ -88,13 +88,14 @@ def test_requirements_are_the_ranges_of_the_package() -> None:
         "Torch>=2.5",
         "timm >= 1.0.12",
         "numba>=0.60",
+        "llvmlite >= 0.43",
         "numpy>=1.26; python_version >= '3.11'",
         'ruff>=1; extra == "dev"',
         "rich>=13",
     ]
     lines += ["pydantic[email]>=2.7", "PyYAML>=6,<7", "safetensors~=0.4", "scipy!=1.13"]
     assert context.requirements(lines) == [
-        "numba>=0.60", "numpy>=1.26", "pydantic[email]>=2.7", "PyYAML>=6,<7", "safetensors~=0.4", "timm>=1.0.12", "Torch>=2.5",
+        "llvmlite>=0.43", "numba>=0.60", "numpy>=1.26", "pydantic[email]>=2.7", "PyYAML>=6,<7", "safetensors~=0.4", "timm>=1.0.12", "Torch>=2.5",
     ]  # fmt: skip
     assert [re.split("[<>=]", line)[0] for line in context.requirements()] == list(context.WORKER_PACKAGES)
 
