@@ -113,10 +113,10 @@ def teach() -> None:
 
 
 def widen() -> None:
-    """Let loops use vectors of 512 bits where a processor does not slow down for them, before Numba compiles anything.
+    """Let loops use vectors of 512 bits on Intel processors of the kind that was measured, before Numba compiles anything.
 
-    LLVM takes half of them on every Intel processor, since the first that had them slowed down. Those with half-precision
-    arithmetic do not. Who sets `NUMBA_CPU_FEATURES` has chosen.
+    LLVM takes half of them there by default. On one with half-precision arithmetic whole ones were quicker
+    (docs/performance.md); older ones were not measured. Who sets `NUMBA_CPU_FEATURES` has chosen.
     """
     from llvmlite import binding
     from numba.core import codegen

@@ -24,7 +24,7 @@ PLACES = 256
 """Likewise of a convolution, or one image."""
 
 AHEAD = 1024
-"""How many numbers ahead memory is asked for: a processor does that by itself within a page of memory alone."""
+"""How many numbers ahead memory is asked for: a processor does so by itself within a page alone (Intel's optimization manual)."""
 
 
 def fetch(rows: Single, row: int) -> None:

@@ -96,7 +96,7 @@ def test_norms_ask_for_memory_ahead_and_vectors_are_as_wide_as_chosen(tmp_path: 
     ({"avx512f": True, "avx512fp16": True}, None, "+seen,-prefer-256-bit"), ({"avx512f": True}, None, None),
     ({"avx512fp16": True}, "+sse2", "+sse2"), ({}, None, None),
 ])  # fmt: skip
-def test_wide_vectors_are_for_processors_that_do_not_slow_down_for_them(
+def test_wide_vectors_are_for_processors_with_half_precision_arithmetic(
     can: dict[str, bool], chosen: str | None, left: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(llvmlite.binding, "get_host_cpu_features", lambda: can)
