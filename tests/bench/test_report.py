@@ -65,7 +65,7 @@ def test_the_page_shows_the_ratios_before_and_after_answers_waited() -> None:
 
 
 @pytest.mark.parametrize(("name", "said", "sum_up"), [
-    ("rounds-amx-longer.json", "the fastest peer of each round took {} × as long over a campaign", "missed ({} on the day before)"),
+    ("rounds-amx-longer.json", "the fastest peer of each round took {} × as long over a campaign", "missed ({} some hours before)"),
     ("rounds-amx-ahead.json", "The fastest peer of each round now took {} × as long over a campaign", "met since memory is asked for ahead ({} over four epochs"),
 ])  # fmt: skip
 def test_the_page_shows_the_ratios_over_more_epochs(name: str, said: str, sum_up: str) -> None:
@@ -76,6 +76,15 @@ def test_the_page_shows_the_ratios_over_more_epochs(name: str, said: str, sum_up
         assert "| " + " | ".join(row) + " |" in page
     fastest = ", ".join(f"{lead(each):.2f}" for each in found)
     assert said.format(fastest) in page and sum_up.format(fastest) in page
+
+
+def test_the_page_gives_the_memory_of_the_last_rounds() -> None:
+    found = report.rounds(json.loads((DOCS / "performance" / "rounds-amx-ahead.json").read_text()))
+    leanest = [min(one.peak for name, one in each.items() if name != report.OURS) for each in found]
+    pairs = [
+        f"{each[report.OURS].peak / 2**30:.2f} and {low / 2**30:.2f}" for each, low in zip(found, leanest, strict=True)
+    ]
+    assert f"the leanest peer's one: {', '.join(pairs)} GiB" in (DOCS / "performance.md").read_text()
 
 
 def test_the_page_gives_the_round_of_the_hour_before() -> None:

@@ -73,7 +73,7 @@ class Run:
             self.error = error
 
     def end(self) -> dict[str, Any]:
-        self._thread.join(300)
+        self._thread.join(100)
         assert not self._thread.is_alive()
         if self.error:
             raise self.error
