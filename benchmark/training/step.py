@@ -122,6 +122,7 @@ class Step:
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
         self.update.step()
+        self.update.zero_grad(set_to_none=True)  # held through the next forward pass, they cut free memory into pieces
         self.total += loss.detach()
 
 

@@ -1,6 +1,7 @@
 """The published figures are those of the published measurements."""
 
 import json
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,8 @@ def test_the_page_shows_the_ratios_before_and_after_answers_waited() -> None:
 
 @pytest.mark.parametrize(("name", "said", "sum_up"), [
     ("rounds-amx-longer.json", "the fastest peer of each round took {} × as long over a campaign", "missed ({} some hours before)"),
-    ("rounds-amx-ahead.json", "The fastest peer of each round now took {} × as long over a campaign", "met since memory is asked for ahead ({} over four epochs"),
+    ("rounds-amx-ahead.json", "The fastest peer of each round now took {} × as long over a campaign", "since memory is asked for ahead ({} over four epochs"),
+    ("rounds-amx-leaner.json", "The fastest peer of each round took {} × as long over a campaign", "when peers were slow; {} when they were not)"),
 ])  # fmt: skip
 def test_the_page_shows_the_ratios_over_more_epochs(name: str, said: str, sum_up: str) -> None:
     found = report.rounds(json.loads((DOCS / "performance" / name).read_text()))
@@ -78,13 +80,41 @@ def test_the_page_shows_the_ratios_over_more_epochs(name: str, said: str, sum_up
     assert said.format(fastest) in page and sum_up.format(fastest) in page
 
 
-def test_the_page_gives_the_memory_of_the_last_rounds() -> None:
-    found = report.rounds(json.loads((DOCS / "performance" / "rounds-amx-ahead.json").read_text()))
+@pytest.mark.parametrize("name", ["rounds-amx-ahead.json", "rounds-amx-leaner.json"])
+def test_the_page_gives_the_memory_of_the_last_rounds(name: str) -> None:
+    found = report.rounds(json.loads((DOCS / "performance" / name).read_text()))
     leanest = [min(one.peak for name, one in each.items() if name != report.OURS) for each in found]
     pairs = [
         f"{each[report.OURS].peak / 2**30:.2f} and {low / 2**30:.2f}" for each, low in zip(found, leanest, strict=True)
     ]
     assert f"the leanest peer's one: {', '.join(pairs)} GiB" in (DOCS / "performance.md").read_text()
+
+
+def test_the_page_gives_the_rates_of_the_last_rounds_and_the_middle_of_all_six() -> None:
+    one, other = (
+        report.rounds(json.loads((DOCS / "performance" / name).read_text()))
+        for name in ("rounds-amx-ahead.json", "rounds-amx-leaner.json")
+    )
+    page = " ".join((DOCS / "performance.md").read_text().split())
+    own = ", ".join(f"{each[report.OURS].rate:.0f}" for each in other)
+    quickest = ", ".join(f"{max(x.rate for name, x in each.items() if name != report.OURS):.0f}" for each in other)
+    assert f"Ours trained {own} images/s, the fastest peer of a round {quickest}." in page
+    leads = [lead(each) for each in (*one, *other)]
+    assert min(leads) >= 3 and f"not the middle ({statistics.median(leads):.2f})" in page
+
+
+def test_the_page_gives_the_real_campaign_after_the_last_rounds() -> None:
+    results = json.loads((DOCS / "performance" / "rounds-amx-leaner.json").read_text())
+    [real] = results["ours, campaign"].values()
+    own, idle = report.ours(results), report.overhead(results)
+    assert len(real["units"]) == 30
+    foretold = own.start + 3 * sum(results["campaign_images"].values()) / own.rate
+    page = " ".join((DOCS / "performance.md").read_text().split())
+    assert (
+        f"{real['wall']:.0f} s, where start and rate foretell {foretold:.0f}; {real['peak_bytes'] / 2**30:.2f} GiB; "
+        f"{idle:.1%}".replace("%", " %") + " of both processors' time was not in units, "
+        f"which ten epochs make {idle * real['wall'] / own.campaign:.1%}".replace("%", " %")
+    ) in page
 
 
 def test_the_page_gives_the_round_of_the_hour_before() -> None:

@@ -63,6 +63,16 @@ def test_large_images_come_in_smaller_chunks(monkeypatch: pytest.MonkeyPatch) ->
     assert isinstance(steps, Recorded) and steps.chunk == 60 // BATCH, "nothing large to bring: a whole epoch"
 
 
+@pytest.mark.parametrize("record", [False, True])
+def test_gradients_are_not_held_from_step_to_step(record: bool) -> None:
+    normalise, of = Normaliser((0.5,) * 3, (0.5,) * 3, torch.device("cpu")), network()
+    steps = steps_of(of, images(7 * BATCH), RECIPE, normalise, 1, 1, record=record)
+    before = [one.detach().clone() for one in of.parameters()]
+    for _ in steps.epoch(torch.arange(7 * BATCH).view(7, BATCH), [0.01] * 7):
+        assert all(one.grad is None for one in of.parameters()), "they lie in the way of the next forward pass"
+    assert not any(torch.equal(a, b) for a, b in zip(before, of.parameters(), strict=True))
+
+
 def test_what_is_drawn_ahead_is_what_would_be_drawn_then() -> None:
     ahead = [*drawn_ahead(Augmenter(AUGMENT, 5), [3, 3, 1], 4, SIDE)]
     now = Augmenter(AUGMENT, 5)
