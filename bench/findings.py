@@ -95,15 +95,15 @@ class Findings:
         )  # fmt: skip
 
     def gains(self) -> str:
-        """Two-step, longer training on the target alone, and the one over the other, with verdicts."""
+        """Training from scratch, two-step, longer training on the target alone, and the one over the other, with verdicts."""
         rows = []
         for row, name, _, gain in self._gains(BASELINE):
             if name == TWO_STEP and gain:
-                longer = row["protocols"].get(LONG, {}).get("gain")
-                every = gain, longer, gain.get("over_long")
+                scratch, longer = (row["protocols"].get(other, {}).get("gain") for other in ("scratch", LONG))
+                every = scratch, gain, longer, gain.get("over_long")
                 cells = (f"{_span(one, True)} {one['verdict']}" if one else "" for one in every)
                 rows.append((row["submission"], row["target"], *cells))
-        return _table(rows, ("submission", "target", TWO_STEP, LONG, f"{TWO_STEP} over {LONG}"))
+        return _table(rows, ("submission", "target", "scratch", TWO_STEP, LONG, f"{TWO_STEP} over {LONG}"))
 
     def sentences(self) -> str:
         """What the registered comparisons say, in words."""
