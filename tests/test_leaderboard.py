@@ -95,7 +95,9 @@ def test_the_three_findings_of_the_readme_are_those_of_the_ledger(ledger: Ledger
     scratched = [row["protocols"]["scratch"]["gain"]["verdict"] for row in rows if "scratch" in row["protocols"]]
     assert scratched == ["worse"] * 4 and "all four *worse*" in second
     longer = [row["protocols"]["imagenet-long"]["gain"]["verdict"] for row in rows]
-    assert longer == ["better"] * 6 and "gains about as much by estimate, all six *better*, too" in " ".join(first.split())
+    assert longer == ["better"] * 6 and "gains about as much by estimate, all six *better*, too" in " ".join(
+        first.split()
+    )
     leaks = [one.report for one in kept.reports(ledger) if one.kind == "leakage"]
     assert {report.careful.dataset for report in leaks} == {"bioimlab-q", "cir-g"}
     for report in leaks:

@@ -38,7 +38,12 @@ def test_the_figures_are_those_of_the_ledger(found: Findings) -> None:
     assert "| imagenet-long " in long and "| two-step " in two and "| better " in two
     [gains] = found.gains().splitlines()[2:]
     of, at, *cells = [cell.strip() for cell in gains.split("|")[1:-1]]
-    assert (of, at) == ("net", "tiny") and [cell.split()[-1] for cell in cells] == ["worse", "better", "undecided", "better"]
+    assert (of, at) == ("net", "tiny") and [cell.split()[-1] for cell in cells] == [
+        "worse",
+        "better",
+        "undecided",
+        "better",
+    ]
     for cell, row in zip(cells, (scratch, two, long, found.control().splitlines()[2]), strict=True):
         assert cell.rpartition(" ")[0] in row
     [over_long, over_shuffled] = found.control().splitlines()[2:]

@@ -112,7 +112,8 @@ def test_the_page_gives_the_real_campaign_after_the_last_rounds() -> None:
     page = " ".join((DOCS / "performance.md").read_text().split())
     assert (
         f"{real['wall']:.0f} s, where start and rate foretell {foretold:.0f}; {real['peak_bytes'] / 2**30:.2f} GiB; "
-        f"{idle:.1%}".replace("%", " %") + " of both processors' time was not in units, "
+        f"{idle:.1%}".replace("%", " %")
+        + " of both processors' time was not in units, "
         f"which ten epochs make {idle * real['wall'] / own.campaign:.1%}".replace("%", " %")
     ) in page
 
