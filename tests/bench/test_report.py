@@ -68,7 +68,7 @@ def test_the_page_shows_the_ratios_before_and_after_answers_waited() -> None:
 @pytest.mark.parametrize(("name", "said", "sum_up"), [
     ("rounds-amx-longer.json", "the fastest peer of each round took {} × as long over a campaign", "missed ({} some hours before)"),
     ("rounds-amx-ahead.json", "The fastest peer of each round now took {} × as long over a campaign", "since memory is asked for ahead ({} over four epochs"),
-    ("rounds-amx-leaner.json", "The fastest peer of each round took {} × as long over a campaign", "when peers were slow; {} when they were not)"),
+    ("rounds-amx-leaner.json", "The fastest peer of each round took {} × as long over a campaign", "when peers were slow; {} later, where they were quicker"),
 ])  # fmt: skip
 def test_the_page_shows_the_ratios_over_more_epochs(name: str, said: str, sum_up: str) -> None:
     found = report.rounds(json.loads((DOCS / "performance" / name).read_text()))
