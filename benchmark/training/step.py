@@ -118,7 +118,7 @@ class Step:
     def __call__(self, chosen: torch.Tensor, drawn: Drawn) -> None:
         """Take it; arguments as of `loss`."""
         loss = self.loss(chosen, drawn)
-        self.update.zero_grad(set_to_none=True)
+        self.update.zero_grad(set_to_none=True)  # what a network's own code left, or a step that failed in its midst
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip_norm)
         self.update.step()
