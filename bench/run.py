@@ -32,10 +32,10 @@ from benchmark import track as tracks
 from benchmark.data.manifest import CLASSES
 from benchmark.data.store import Store
 from benchmark.ledger import Ledger
+from benchmark.machine import cpu_name
 from benchmark.stats.bootstrap import score_interval
 from benchmark.stats.metrics import confusion_by_group
 from benchmark.stats.pseudo import tally
-from benchmark.training.environment import cpu_name
 
 HERE = Path(__file__).parent
 PEERS = ("timm_script", "torchvision_loop", "hf_trainer", "lightning_trainer", "fastai_learner")

@@ -28,7 +28,7 @@ from benchmark import track as tracks
 from benchmark.allocator import keep_memory
 from benchmark.data.manifest import CLASSES
 from benchmark.job import Job, Start
-from benchmark.training.environment import cpu_name
+from benchmark.machine import cpu_name
 from benchmark.training.shared import Member, Room, Turns
 
 BATCHES, EPOCHS = 12, 4

@@ -63,7 +63,7 @@ def _device() -> Iterator[Finding]:
     except ImportError:
         return
     from benchmark.crew import processors
-    from benchmark.training.environment import cpu_name
+    from benchmark.machine import cpu_name
 
     yield Finding("ok", "processor", f"{processors()} × {cpu_name()}")
     if torch.cuda.is_available():

@@ -21,6 +21,9 @@ Output folder::
 
 A *rehearsal* trains nothing: it builds the model and sends one batch through it. Its inputs are `rehearsal.json`
 in place of `job.json`, code and weights; its output is `findings.json` or `failure.json`.
+
+A *probe* times a few steps in each memory format. Its inputs are `probe.json` and code; its output is `formats.json` or
+`failure.json`.
 """
 
 from __future__ import annotations
@@ -36,6 +39,16 @@ MODEL_FAILED = 10
 """Exit code of a worker whose model failed and said why in failure.json."""
 
 REHEARSAL, FINDINGS = "rehearsal.json", "findings.json"
+
+PROBE, FORMATS = "probe.json", "formats.json"
+
+MemoryFormat = Literal["channels-last", "contiguous"]
+"""How images and weights of convolutions lie in memory: PyTorch's `torch.channels_last` and `torch.contiguous_format`."""
+
+USUAL: MemoryFormat = "channels-last"
+
+ROUNDS, MARGIN = 3, 0.9
+"""Contiguous is chosen where so many rounds took at most this share of the time, and none of them longer."""
 
 MACHINE_FAILED = 11
 """Exit code of a worker that the machine let down: no such GPU, a full disk."""
@@ -63,6 +76,43 @@ class Job(Strict):
     start: Start
     device: str
     threads: int
+    memory_format: MemoryFormat = USUAL
+
+
+class Probe(Strict):
+    """`probe.json`."""
+
+    model: dict[str, Any] = Field(description="the `model` part of submission.yaml")
+    classes: int
+    image_size: int
+    recipe: Recipe
+    device: str
+    threads: int
+
+
+class Pace(Strict):
+    """Seconds of a step in each memory format, one after the other."""
+
+    channels_last: float = Field(gt=0, allow_inf_nan=False)
+    contiguous: float = Field(gt=0, allow_inf_nan=False)
+
+    @property
+    def open(self) -> bool:
+        """Whether contiguous was faster, so that it may be worth it."""
+        return self.contiguous < self.channels_last
+
+
+class Formats(Strict):
+    """`formats.json`: what a probe saw; it ends with the first round in which contiguous is not faster."""
+
+    rounds: tuple[Pace, ...] = Field(min_length=1, max_length=ROUNDS)
+
+    @property
+    def choice(self) -> MemoryFormat:
+        """The memory format to train in."""
+        contiguous, usual = (sum(getattr(one, name) for one in self.rounds) for name in ("contiguous", "channels_last"))
+        whole = len(self.rounds) == ROUNDS and all(one.open for one in self.rounds)
+        return "contiguous" if whole and contiguous <= MARGIN * usual else USUAL
 
 
 class Rehearsal(Strict):

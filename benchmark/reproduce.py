@@ -31,6 +31,7 @@ from benchmark import protocol as protocols
 from benchmark.errors import InputError
 from benchmark.files import digest, disk_errors, write_json
 from benchmark.ledger import Ledger
+from benchmark.memory_format import MemoryFormats, recorded
 from benchmark.plan import Plan, Unit
 from benchmark.rebuild import Rebuilder, Rebuilt
 from benchmark.records import REPRODUCTION, Record
@@ -234,6 +235,7 @@ def _train(rebuilder: Rebuilder, found: Sequence[Rebuilt], way: Way, bar: Bar) -
         for one in members:
             campaign.plan(*one.asked)
         todo = campaign.todo(Plan(members[0].track, list(units.values())))
+        MemoryFormats(rebuilder.scratch).follow({key: recorded(rebuilder.known[key]) for key in units})
         if todo:
             with bar(todo) as progress:
                 campaign.run(todo, progress, sandbox=way.sandbox, device=way.device, threads=way.threads)

@@ -21,7 +21,8 @@ from benchmark.data.manifest import CLASSES
 from benchmark.data.store import Prepared
 from benchmark.errors import InfrastructureError, InputError, IntegrityError
 from benchmark.files import disk_errors, sha256_file, write_json
-from benchmark.job import Job, Start
+from benchmark.job import Job, MemoryFormat, Start
+from benchmark.memory_format import MemoryFormats
 from benchmark.plan import Unit
 from benchmark.pretrained import Located
 from benchmark.provenance import harness, packages
@@ -82,6 +83,7 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.secret = workspace_secret(self.workspace)
+        self.formats = MemoryFormats(self.workspace)
 
     def sweep(self) -> None:
         """Remove what killed runs left of units that nobody holds any more."""
@@ -149,7 +151,12 @@ class Trainer:
             return Start(kind="checkpoint", file="start.safetensors"), parent
         return Start(kind="random"), None
 
-    def _job(self, unit: Unit, start: Start) -> Job:
+    def _format(self, unit: Unit, prepared: Prepared) -> MemoryFormat:
+        images, submission = len(prepared.manifest.part(unit.fold, "train")), self.submissions[unit.submission]
+        steps = unit.epochs * max(1, images // self.track.recipe.batch_size)
+        return self.formats.choose(unit.key, steps, submission, self.track, self.sandbox, self.device, self.threads)
+
+    def _job(self, unit: Unit, start: Start, memory_format: MemoryFormat) -> Job:
         return Job(
             key=unit.key,
             seed=unit.seed,
@@ -161,6 +168,7 @@ class Trainer:
             start=start,
             device=self.sandbox.inside(self.device),
             threads=self.threads,
+            memory_format=memory_format,
         )
 
     def train(self, unit: Unit, parent: Path | None) -> Outcome:
@@ -182,7 +190,7 @@ class Trainer:
         work = self.workspace / "work" / f"{unit.key}.{os.getpid()}"
         inputs, output = work / "inputs", work / "output"
         start, source = self._start(unit, parent)
-        job = self._job(unit, start)
+        job = self._job(unit, start, self._format(unit, prepared))
         write_inputs(inputs, job, prepared, unit.fold, unit.shuffled, order, source, submission.code)
         if submission.code and hash_code((inputs / "code").iterdir()) != submission.code_hash:
             raise InputError(

@@ -78,15 +78,16 @@ def test_an_image_without_what_every_unit_needs_is_no_units_fault(tmp_path: Path
     assert "libcudart.so.13" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["job.json", "probe.json"])
 @pytest.mark.parametrize(("job", "compiled"), [
     ('{"device": "cpu"}', 1), ('{"device": "cuda:0"}', 0), ("{", 0), (None, 0),
 ])  # fmt: skip
 def test_a_host_compiles_before_it_forks_for_a_processor(
-    job: str | None, compiled: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, job: str | None, compiled: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = []
     monkeypatch.setattr(kernels, "loops", lambda: calls.append(1))
     if job is not None:
-        (tmp_path / "job.json").write_text(job)
+        (tmp_path / name).write_text(job)
     start_worker._compile_for(tmp_path)
     assert len(calls) == compiled

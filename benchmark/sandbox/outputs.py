@@ -35,6 +35,7 @@ AGREED = {
     "worker.log",
     "failure.json",
     "findings.json",
+    "formats.json",
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import random
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,17 +13,7 @@ import torch
 from torch import nn
 
 from benchmark.errors import InputError
-
-
-def cpu_name() -> str:
-    """The processor's name as the system gives it."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
+from benchmark.machine import cpu_name
 
 
 def pick_device(wanted: str) -> torch.device:

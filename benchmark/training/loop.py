@@ -19,7 +19,7 @@ from torch import nn
 
 from benchmark.stats.metrics import confusion, macro_f1
 from benchmark.track import Recipe
-from benchmark.training.predict import Forward, Normaliser, finished, logits_while
+from benchmark.training.predict import MEMORY_FORMATS, Forward, Normaliser, finished, logits_while
 from benchmark.training.step import Images, state, steps_of
 
 
@@ -94,7 +94,7 @@ def train_while(
         recipe: the track's.
         epochs: of this stage.
         seed: of this unit.
-        normalise: the submission's normalisation.
+        normalise: the submission's normalisation, and the memory format.
         report: called with one line of the log after every epoch.
         record: whether steps and evaluation are recorded as CUDA graphs, on a GPU.
         plain: whether the network is one of timm's own, in which on a processor an answer may wait for what needs it.
@@ -109,7 +109,7 @@ def train_while(
         DivergedError: when the loss or a logit is not finite.
     """
     device = training.pixels.device
-    model.to(memory_format=torch.channels_last)
+    model.to(memory_format=MEMORY_FORMATS[normalise.memory_format])
     steps = steps_of(model, training, recipe, normalise, seed + 1, epochs, record, plain)
     forward = Forward(model, normalise, recipe.precision, record)
     order = torch.Generator().manual_seed(seed + 2)

@@ -10,7 +10,14 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from benchmark.job import USUAL, MemoryFormat
+
 T = TypeVar("T")
+
+MEMORY_FORMATS: dict[MemoryFormat, torch.memory_format] = {
+    "channels-last": torch.channels_last,
+    "contiguous": torch.contiguous_format,
+}
 
 
 class Normaliser:
@@ -20,15 +27,23 @@ class Normaliser:
         mean: of each channel, for values 0 to 1.
         std: likewise.
         device: where the model is.
+        memory_format: of the images that it makes, and of the model's training.
     """
 
-    def __init__(self, mean: tuple[float, ...], std: tuple[float, ...], device: torch.device) -> None:
+    def __init__(
+        self,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        device: torch.device,
+        memory_format: MemoryFormat = USUAL,
+    ) -> None:
+        self.memory_format = memory_format
         self.mean = torch.tensor(mean, device=device).view(1, -1, 1, 1)
         self.std = torch.tensor(std, device=device).view(1, -1, 1, 1)
 
     def __call__(self, grey: torch.Tensor) -> torch.Tensor:
-        """(n, 1, side, side) values 0 to 1 → (n, 3, side, side), channels last in memory."""
-        return ((grey - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        """(n, 1, side, side) values 0 to 1 → (n, 3, side, side), in the memory format."""
+        return ((grey - self.mean) / self.std).contiguous(memory_format=MEMORY_FORMATS[self.memory_format])
 
 
 def as_float(images: torch.Tensor) -> torch.Tensor:

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from benchmark.job import USUAL
 from benchmark.track import Recipe
 from benchmark.training.augment import Augmenter, Drawn
 from benchmark.training.predict import Normaliser, as_float, reason
@@ -71,10 +72,10 @@ class Step:
     """One optimiser step: bytes, augmented, through the network and back, clipped, and taken.
 
     Args:
-        model: on the training device, channels last.
+        model: on the training device, in the memory format.
         training: its images.
         recipe: the track's.
-        normalise: the submission's normalisation.
+        normalise: the submission's normalisation, and the memory format.
         augment: the track's augmentation, seeded.
         rate: see `optimiser`.
         plain: whether the network is one of timm's own, see `faster_layers`.
@@ -94,7 +95,7 @@ class Step:
         self.normalise, self.augment = normalise, augment
         self.device = training.pixels.device
         self.update = optimiser(model, recipe, rate)
-        self.faster = faster(self.device, recipe)
+        self.faster = faster(self.device, recipe) and normalise.memory_format == USUAL
         self.total = torch.zeros((), device=self.device)
         """Sum of the losses since it was last set to zero."""
 
@@ -267,10 +268,10 @@ def steps_of(
     """The steps of one training.
 
     Args:
-        model: on the training device, channels last.
+        model: on the training device, in the memory format.
         training: its images.
         recipe: the track's.
-        normalise: the submission's normalisation.
+        normalise: the submission's normalisation, and the memory format.
         seed: of the augmentation.
         epochs: of the training.
         record: whether a step needs nothing of the host, and is recorded where there is a GPU.
@@ -288,7 +289,8 @@ def steps_of(
 def state(steps: Called | Recorded) -> dict[str, Any]:
     """How the steps were made, for the record."""
     own = "own, fused" if steps.step.plain else "own"
-    made: dict[str, Any] = {"steps": "called", "layers": own if steps.step.faster else "library"}
+    layers, form = own if steps.step.faster else "library", steps.step.normalise.memory_format
+    made: dict[str, Any] = {"steps": "called", "layers": layers, "memory_format": form}
     if isinstance(steps, Recorded):
         made |= {"steps": "recorded" if steps.graph is not None else "called", "not_recorded": steps.refused or None}
     return made

@@ -26,9 +26,10 @@ from torch import nn
 from benchmark.allocator import keep_memory
 from benchmark.errors import InputError
 from benchmark.files import save_array
-from benchmark.job import MACHINE_FAILED, MODEL_FAILED, REHEARSAL, Failure, Job, Rehearsal
+from benchmark.job import MACHINE_FAILED, MODEL_FAILED, PROBE, REHEARSAL, Failure, Job, Probe, Rehearsal
 from benchmark.training.chance import Chance
 from benchmark.training.environment import describe, make_deterministic, pick_device
+from benchmark.training.formats import probe_while
 from benchmark.training.kernels import loops
 from benchmark.training.loop import DivergedError, train_while
 from benchmark.training.model import build
@@ -79,7 +80,7 @@ def run_while(
     """
     make_deterministic(job.seed, job.threads)
     model = start_model(job, inputs, device)
-    normalise = Normaliser(tuple(job.model["mean"]), tuple(job.model["std"]), device)
+    normalise = Normaliser(tuple(job.model["mean"]), tuple(job.model["std"]), device, job.memory_format)
     torch.manual_seed(job.seed)
     plain = bool(job.model.get("timm"))  # no code of its own
     record = plain and device.type == "cuda"
@@ -159,10 +160,7 @@ class Work:
             if asked.pace:
                 _compile()
             return rehearse_while(asked, self.inputs, self.output)
-        try:
-            job = Job.model_validate_json((self.inputs / "job.json").read_text())
-        except (OSError, ValueError) as error:
-            raise _MachineError(f"the job cannot be read: {error}") from error
+        job = self._asked()
         try:
             self.device = pick_device(job.device)
         except InputError as error:
@@ -174,7 +172,17 @@ class Work:
             self._around.append(lambda: torch.cuda.stream(stream))
         if not self.alone:
             self._around.append(Chance(self.device).mine)
+        if isinstance(job, Probe):
+            return probe_while(job, self.inputs, self.output, self.device)
         return run_while(job, self.inputs, self.output, self.device, self._warned)
+
+    def _asked(self) -> Job | Probe:
+        try:
+            if (self.inputs / PROBE).is_file():
+                return Probe.model_validate_json((self.inputs / PROBE).read_text())
+            return Job.model_validate_json((self.inputs / "job.json").read_text())
+        except (OSError, ValueError) as error:
+            raise _MachineError(f"the job cannot be read: {error}") from error
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, DivergedError):

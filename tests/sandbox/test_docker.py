@@ -1,5 +1,6 @@
 """The docker sandbox against a real daemon; tests/attacks holds what hostile code tries."""
 
+import json
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from benchmark.campaign import Campaign
 from benchmark.errors import InfrastructureError, InputError, KaryoError
+from benchmark.memory_format import MemoryFormats
 from benchmark.sandbox import DockerSandbox, Limits
 from benchmark.sandbox.base import GIB
 from benchmark.sandbox.docker import options
@@ -21,6 +23,7 @@ from benchmark.sandbox.image import Built, daemon, find
 from benchmark.sandbox.owner import OWNER, owner, reap
 from benchmark.submission import Submission
 from benchmark.track import Track
+from tests.test_memory_format import PICKY
 
 BUILT = Built("t", "sha256:0", (), "1", "r", "w", "b", "sha256:1", "", 1, "now")
 
@@ -121,6 +124,19 @@ sandbox.prepare()
 print("ready", flush=True)
 sandbox.run(Path(sys.argv[1]), Path(sys.argv[2]), Limits(120, 1), lambda line: None)
 """
+
+
+@pytest.mark.docker
+@pytest.mark.slow
+def test_a_probe_of_the_memory_format_runs_in_a_container(
+    image: Built, tmp_path: Path, tiny_track: Track, tiny_submission: Submission
+) -> None:
+    tiny_submission.code[0].write_text(PICKY)
+    made = Submission(tiny_submission.spec, tiny_submission.folder, tiny_submission.code)
+    chosen = MemoryFormats(tmp_path).choose("k", 999, made, tiny_track, DockerSandbox(), "cpu", 1)
+    kept = json.loads((tmp_path / "memory-formats.json").read_text())
+    assert chosen == "contiguous", kept
+    assert left() == (0, 0)
 
 
 @pytest.mark.docker

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.job import MODEL_FAILED, Job, Start
+from benchmark.job import FORMATS, MODEL_FAILED, PROBE, Formats, Job, Start
 from benchmark.track import Augment, Recipe
 from benchmark.training import worker
 from benchmark.training.shared import Member, Room, Turns
@@ -69,6 +69,24 @@ def test_each_ends_with_the_bits_that_it_has_alone(unit: Any) -> None:
         alone, shared = (Path(request["output"].replace("alone", place)) for place in ("alone", "together"))
         assert (alone / "logits.npy").read_bytes() == (shared / "logits.npy").read_bytes()
         assert (alone / "model.safetensors").read_bytes() == (shared / "model.safetensors").read_bytes()
+
+
+def test_a_probe_takes_its_turns_and_changes_nobodys_bits(unit: Any) -> None:
+    together, told = turns()
+    together.take(unit(1, "together"))
+    asked = unit(2, "together", CNN)
+    job = json.loads((Path(asked["inputs"]) / "job.json").read_text())
+    for path in Path(asked["inputs"]).glob("*.*"):
+        path.unlink()
+    names = ("model", "classes", "image_size", "recipe", "device", "threads")
+    (Path(asked["inputs"]) / PROBE).write_text(json.dumps({name: job[name] for name in names}))
+    together.take(asked)
+    all_of(together)
+    assert {one["unit"]: (one["status"], one["beside"]) for one in told} == {1: (0, 2), 2: (0, 2)}
+    assert Formats.model_validate_json((Path(asked["output"]) / FORMATS).read_text()).rounds
+    alone, shared = unit(1, "alone"), Path(asked["output"]).parent / "1-output"
+    assert worker.main([alone["inputs"], alone["output"]]) == 0
+    assert (Path(alone["output"]) / "logits.npy").read_bytes() == (shared / "logits.npy").read_bytes()
 
 
 def test_generators_of_the_process_are_left_as_they_were(unit: Any) -> None:

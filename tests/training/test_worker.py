@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from benchmark.job import MACHINE_FAILED, MODEL_FAILED, Job, Start
+from benchmark.job import FORMATS, MACHINE_FAILED, MODEL_FAILED, PROBE, Formats, Job, Start
 from benchmark.track import Recipe
 from benchmark.training import worker
 
@@ -70,6 +70,50 @@ def test_answers_wait_in_networks_without_code_of_their_own_alone(
     arguments = write(model={**model, "image_size": {"min": 16}, "mean": [0.5] * 3, "std": [0.5] * 3})
     assert worker.main(arguments) == 0
     assert json.loads((Path(arguments[1]) / "environment.json").read_text())["layers"] == layers
+
+
+@pytest.mark.parametrize("model", [{"timm": "test_efficientnet"}, {"timm": "test_vit", "img_size_argument": True}])
+def test_the_memory_format_changes_rounding_alone(write: Any, model: dict[str, Any]) -> None:
+    """Three trainings: the same bits in one format again, and the same logits but for rounding in the other."""
+    whole, found, about = {**model, "image_size": {"min": 16}, "mean": [0.5] * 3, "std": [0.5] * 3}, [], []
+    recipe = Recipe(epochs=1, batch_size=16, lr=0.001)
+    for form in ("contiguous", "contiguous", "channels-last"):
+        arguments = write(model=whole, memory_format=form, recipe=recipe, epochs=1)
+        assert worker.main(arguments) == 0
+        found.append(np.load(Path(arguments[1]) / "logits.npy"))
+        about.append(json.loads((Path(arguments[1]) / "environment.json").read_text()))
+    assert [one["memory_format"] for one in about] == ["contiguous", "contiguous", "channels-last"]
+    assert [one["layers"] for one in about] == ["library", "library", "own, fused"]
+    assert np.array_equal(found[0], found[1])
+    np.testing.assert_allclose(found[0], found[2], atol=0.02)
+
+
+def test_a_job_from_before_is_channels_last(write: Any) -> None:
+    arguments = write()
+    path = Path(arguments[0]) / "job.json"
+    job = json.loads(path.read_text())
+    del job["memory_format"]
+    path.write_text(json.dumps(job))
+    assert worker.main(arguments) == 0
+    assert json.loads((Path(arguments[1]) / "environment.json").read_text())["memory_format"] == "channels-last"
+
+
+@pytest.mark.parametrize("code", [GOOD, "def build(**kwargs):\n    raise ValueError('no such layer')\n"])
+def test_a_probe_trains_nothing_that_is_kept(write: Any, code: str) -> None:
+    arguments = write(code)
+    inputs, output = map(Path, arguments)
+    job = json.loads((inputs / "job.json").read_text())
+    for path in [inputs / "job.json", *inputs.glob("*.npy")]:
+        path.unlink()
+    names = ("model", "classes", "image_size", "recipe", "device", "threads")
+    (inputs / PROBE).write_text(json.dumps({name: job[name] for name in names}))
+    if code != GOOD:
+        assert worker.main(arguments) == MODEL_FAILED
+        assert failure(arguments)["kind"] == "bad-model" and "no such layer" in failure(arguments)["message"]
+        return
+    assert worker.main(arguments) == 0
+    assert [path.name for path in output.iterdir()] == [FORMATS]
+    assert len(Formats.model_validate_json((output / FORMATS).read_text()).rounds) in (1, 2, 3)
 
 
 def test_it_starts_from_a_checkpoint(write: Any, tmp_path: Path) -> None:
