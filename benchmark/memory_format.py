@@ -33,8 +33,8 @@ NAME = "memory-formats"
 FEW = 250
 """Steps below which a training is not worth a probe, and is channels last."""
 
-TIMEOUT = 600.0
-"""Seconds that a probe may take."""
+SHARE = 0.1
+"""A probe may take this share of the time that a unit of the track may take."""
 
 MAX_FORMATS = 1 << 14
 
@@ -142,7 +142,7 @@ class MemoryFormats:
                 write_json(inputs / PROBE, asked.model_dump(mode="json"))
                 for path in submission.code:
                     shutil.copyfile(path, inputs / "code" / path.name)
-            outcome = sandbox.run(inputs, output, Limits(TIMEOUT, threads, device), lambda line: None)
+            outcome = sandbox.run(inputs, output, Limits(SHARE * track.timeout, threads, device), lambda line: None)
             return _choice(outcome, output)
         finally:
             shutil.rmtree(folder, ignore_errors=True)

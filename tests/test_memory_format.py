@@ -67,6 +67,9 @@ def test_it_is_measured_once_and_kept(choose: Any, tmp_path: Path, answer: objec
     assert [choose(sandbox, key) for key in "abc"] == [choice] * 3
     [asked] = sandbox.asked
     assert (asked.image_size, asked.recipe.batch_size, asked.device, asked.threads) == (32, 16, "cpu", 1)
+    assert [(one.seconds, one.threads, one.device) for one in sandbox.limits] == [(30, 1, "cpu")], (
+        "of the track's 300 s"
+    )
     [line] = kept(tmp_path)["measured"].values()
     assert (line["submission"], line["choice"]) == ("resnet50", choice)
     assert line["seconds_a_step"] == answer["rounds"] and line["processor"]  # type: ignore[index]
