@@ -18,6 +18,7 @@ from benchmark.board.pages import submission_tables as tables
 from benchmark.board.pages.frame import render
 from benchmark.board.plain import plain
 from benchmark.protocol import MAIN
+from benchmark.track import names as shipped_tracks
 
 GROUPS = {"case": "person", "cell": "cell", "image": "image"}
 """What a group is, in words."""
@@ -39,6 +40,7 @@ def files(board: Board, detail: Detail) -> Iterator[tuple[str, bytes]]:
         tracks.append({
             "label": track.track, "title": info.title if info else track.track, "simulated": bool(info and info.simulated),
             "targets": targets, "commands": commands(detail.submission, info, track.targets, detail.version != ""),
+            "file": own_file(info),
         })  # fmt: skip
     badges = dict.fromkeys(badge for track in detail.tracks for found in track.targets for badge in found.row.badges)
     for one in detail.earlier:
@@ -88,14 +90,31 @@ def commands(
     name: str, info: TrackInfo | None, targets: Sequence[TargetDetail], earlier: bool = False
 ) -> dict[str, str]:
     """Commands that run it again: `run` the track anew (not an earlier version), `reproduce` the newest scored record of every target."""
-    track = info.name if info else "TRACK"
+    track = (own_file(info) or info.name) if info else "TRACK"
     held = dict.fromkeys(protocol for found in targets for protocol in found.row.results)
     chosen = "" if tuple(held) == MAIN else "".join(f" -p {protocol}" for protocol in held)
-    found = {} if earlier else {"run": f"karyobench run {name} --track {track}{chosen}"}
+    found = {} if earlier else {"run": f"karyobench run {name} --track {track}{chosen}{_beyond(info, targets)}"}
     newest = [one for one in map(_newest, targets) if one]
     if newest:
         found["reproduce"] = "karyobench reproduce " + " ".join(one.key for one in newest)
     return found
+
+
+def own_file(info: TrackInfo | None) -> str | None:
+    """The file that a track which does not ship with the suite must be saved as; None for one that ships."""
+    return f"{info.name}.yaml" if info and info.name not in shipped_tracks() else None
+
+
+def _beyond(info: TrackInfo | None, targets: Sequence[TargetDetail]) -> str:
+    """Folds and repeats of the records, where there are some that the track itself does not ask for."""
+    document: dict[str, Any] = dict(info.document) if info else {}
+    asked = {"fold": document.get("folds"), "repeat": range(document.get("repeats") or 0)}
+    chosen = ""
+    for field, own in asked.items():
+        held = sorted({getattr(one, field) for found in targets for one in found.records})
+        if own and not {*held} <= {*own}:
+            chosen += "".join(f" -{field[0]} {number}" for number in held)
+    return chosen
 
 
 def _newest(found: TargetDetail) -> RecordLine | None:

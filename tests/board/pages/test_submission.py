@@ -155,6 +155,24 @@ def test_the_command_of_the_three_protocols_is_short() -> None:
     )
 
 
+def test_a_track_that_does_not_ship_is_a_file_and_its_extra_folds_are_named() -> None:
+    """As the track of 32 pixels: it asks for fold 0, and some submissions have all five."""
+    detail = made.detail(BOARD, "net-00001")
+    targets = detail.tracks[0].targets
+    changes = {"name": "size-32", "document": {"folds": [0], "repeats": 1}}
+    info = BOARD.tracks[0].model_copy(update=changes)
+    command = "karyobench run net-00001 --track size-32.yaml"
+    assert commands("net-00001", info, targets)["run"] == f"{command} -f 0 -f 1 -f 2 -f 3 -f 4"
+    enough = info.model_copy(update={"document": {"folds": [0, 1, 2, 3, 4], "repeats": 1}})
+    assert commands("net-00001", enough, targets)["run"] == command
+    twice = [targets[0].records[0].model_copy(update={"repeat": 1}), *targets[0].records[1:]]
+    more = [targets[0].model_copy(update={"records": tuple(twice)}), *targets[1:]]
+    assert commands("net-00001", enough, more)["run"] == f"{command} -r 0 -r 1"
+    whole = BOARD.model_copy(update={"tracks": (info, *BOARD.tracks[1:])})
+    assert "<code>size-32.yaml</code> does not come with the suite" in page(detail, whole)
+    assert "does not come with the suite" not in page(detail)
+
+
 def test_commands_are_those_of_the_command_line() -> None:
     from typer.testing import CliRunner
 
