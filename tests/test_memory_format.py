@@ -21,8 +21,8 @@ from benchmark.track import Track
 from tests.conftest import made_submission
 from tests.test_reproduce import no_bar
 
-FAST = {"rounds": [{"channels_last": 1.0, "contiguous": 0.5}] * 3}
-SLOW = {"rounds": [{"channels_last": 1.0, "contiguous": 1.5}]}
+FAST: dict[str, Any] = {"rounds": [{"channels_last": 1.0, "contiguous": 0.5}] * 3}
+SLOW: dict[str, Any] = {"rounds": [{"channels_last": 1.0, "contiguous": 1.5}]}
 
 
 class Told(Sandbox):
@@ -62,7 +62,7 @@ def kept(tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("answer", "choice"), [(FAST, "contiguous"), (SLOW, "channels-last")])
-def test_it_is_measured_once_and_kept(choose: Any, tmp_path: Path, answer: object, choice: str) -> None:
+def test_it_is_measured_once_and_kept(choose: Any, tmp_path: Path, answer: dict[str, Any], choice: str) -> None:
     sandbox = Told(answer)
     assert [choose(sandbox, key) for key in "abc"] == [choice] * 3
     [asked] = sandbox.asked
@@ -72,7 +72,7 @@ def test_it_is_measured_once_and_kept(choose: Any, tmp_path: Path, answer: objec
     )
     [line] = kept(tmp_path)["measured"].values()
     assert (line["submission"], line["choice"]) == ("resnet50", choice)
-    assert line["seconds_a_step"] == answer["rounds"] and line["processor"]  # type: ignore[index]
+    assert line["seconds_a_step"] == answer["rounds"] and line["processor"]
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["memory-formats.lock"], "nothing is left"
 
 
